@@ -1,0 +1,10 @@
+//! What flows: identifiers, the topic table, one Avro schema and one Rust type per record, and Meta's wire contract.
+//!
+//! Nothing here does I/O. `avsc/` holds the schemas, [`record`] their Rust types, [`codec`] the Confluent wire format,
+//! [`topics`] the table of topics.
+
+pub mod codec;
+pub mod ids;
+pub mod record;
+pub mod time;
+pub mod topics;

@@ -1,0 +1,101 @@
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ConversationId, TenantId, TraceId, bin, bin_opt};
+
+/// One update of a webhook POST as Meta sent it: a byte-for-byte slice of the body, with what is needed to read it alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RawEvent {
+    /// Owner of the number; [`TenantId::UNKNOWN`] on `events.unrouted`.
+    #[serde(with = "bin")]
+    pub tenant: TenantId,
+    /// `whatsapp`, `instagram`, `messenger`, or the unknown `object`.
+    pub channel: String,
+    /// `entry[].id`.
+    pub entry_id: String,
+    /// `entry[].time` as received.
+    pub entry_time: Option<i64>,
+    /// `changes[].field`, `messaging` or `standby`.
+    pub field: String,
+    /// What the slice is, as `meta::split` names it.
+    pub shape: String,
+    /// Phone number id, Instagram account or page.
+    pub account: String,
+    /// `metadata.display_phone_number`.
+    pub display_phone_number: Option<String>,
+    /// Index of the update in the body.
+    pub position: i32,
+    /// SHA-256 of the whole body: with `position`, where it came from.
+    #[serde(with = "serde_bytes")]
+    pub body_sha256: Vec<u8>,
+    /// When ingress took the POST.
+    pub received_ms: i64,
+    /// Follows the update through the topics.
+    #[serde(with = "bin")]
+    pub trace: TraceId,
+    /// The matching element of `contacts[]`, as received.
+    #[serde(with = "serde_bytes")]
+    pub contact: Option<Vec<u8>>,
+    /// The update, as received.
+    #[serde(with = "serde_bytes")]
+    pub raw: Vec<u8>,
+}
+
+/// One deduplicated fact, understood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Owner of the number.
+    #[serde(with = "bin")]
+    pub tenant: TenantId,
+    /// Phone number id, Instagram account or page.
+    pub account: String,
+    /// `whatsapp`, `instagram`, `messenger`.
+    pub channel: String,
+    /// The conversation it belongs to, when it is about one person.
+    #[serde(with = "bin_opt")]
+    pub conversation: Option<ConversationId>,
+    /// `inbound`, `status`, … as `sluice parse` names it.
+    pub kind: String,
+    /// What dedup remembered.
+    pub dedup_key: String,
+    /// Meta's time of the fact, or the receive time.
+    pub at_ms: i64,
+    /// When ingress took the POST.
+    pub received_ms: i64,
+    /// Follows the update through the topics.
+    #[serde(with = "bin")]
+    pub trace: TraceId,
+    /// The parsed event as JSON, one object as `sluice parse` prints it.
+    pub event: String,
+}
+
+/// A record that a stage could not process, kept whole so that it can be redriven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Owner, when known.
+    #[serde(with = "bin")]
+    pub tenant: TenantId,
+    /// Stage that gave up.
+    pub stage: String,
+    /// Stable error kind: the metric label.
+    pub kind: String,
+    /// The error in words, without message text.
+    pub detail: String,
+    /// Original topic.
+    pub topic: String,
+    /// Original partition.
+    pub partition: i32,
+    /// Original offset.
+    pub offset: i64,
+    /// Original timestamp.
+    pub timestamp_ms: i64,
+    /// Attempts so far.
+    pub attempt: i32,
+    /// Build that gave up.
+    pub build: String,
+    /// Original key.
+    #[serde(with = "serde_bytes")]
+    pub key: Vec<u8>,
+    /// Original value, byte for byte.
+    #[serde(with = "serde_bytes")]
+    pub value: Vec<u8>,
+}
