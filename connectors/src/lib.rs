@@ -1,1 +1,3 @@
-//! sluice-connectors
+//! How data crosses an edge: one module per outside system.
+
+pub mod kafka;

@@ -1,0 +1,123 @@
+//! Kafka: the truth. Topics, an acknowledged producer, transactions for the chains, the consumer loop of the effects, lag.
+
+pub mod admin;
+pub mod consumer;
+pub mod lag;
+pub mod producer;
+pub mod transaction;
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use serde::Deserialize;
+
+/// Where the cluster is and how topics are named.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Bootstrap servers, `host:port[,host:port]`.
+    pub brokers: String,
+    /// Put before every topic, consumer group and transactional id, so that several systems can share a cluster.
+    pub prefix: String,
+    /// Partitions of every topic, fixed for the cluster's life.
+    pub partitions: i32,
+    /// Replication factor of topics that `sluice migrate` creates.
+    pub replication: i32,
+    /// `min.insync.replicas` of those topics.
+    pub min_insync: i32,
+    /// `plaintext`, `ssl`, `sasl_plaintext`, `sasl_ssl`.
+    pub security_protocol: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".into(),
+            prefix: String::new(),
+            partitions: 8,
+            replication: 1,
+            min_insync: 1,
+            security_protocol: "plaintext".into(),
+        }
+    }
+}
+
+impl Options {
+    /// The cluster's name of a topic, consumer group or transactional id.
+    pub fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Settings that every client shares.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("security.protocol", &self.security_protocol)
+            .set("client.id", "sluice")
+            // Reconnect soon: a broker that comes back must not wait for the default back-off of 10 s.
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("socket.keepalive.enable", "true")
+            .set("topic.metadata.refresh.interval.ms", "30000");
+        config
+    }
+}
+
+/// What went wrong at the edge to Kafka.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// No broker answers.
+    #[error("Kafka is not reachable: {0}; check kafka.brokers")]
+    Unreachable(String),
+    /// The local queue is full or the broker did not acknowledge in time: the caller must say so, not wait.
+    #[error("Kafka did not take the records: {0}")]
+    Refused(String),
+    /// Another instance has this one's identity; only leaving is safe.
+    #[error("fenced: another instance runs as this one: {0}")]
+    Fenced(String),
+    /// A topic is missing or has another shape.
+    #[error("topic {topic}: {reason}")]
+    Topic {
+        /// The topic.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Anything else the client reports.
+    #[error("Kafka: {0}")]
+    Client(String),
+}
+
+impl Error {
+    /// Stable name for metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Refused(_) => "refused",
+            Self::Fenced(_) => "fenced",
+            Self::Topic { .. } => "topic",
+            Self::Client(_) => "client",
+        }
+    }
+}
+
+impl From<KafkaError> for Error {
+    fn from(e: KafkaError) -> Self {
+        match e.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::Resolve) => {
+                Self::Unreachable(e.to_string())
+            }
+            Some(RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::NotEnoughReplicas) => {
+                Self::Refused(e.to_string())
+            }
+            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId) => {
+                Self::Fenced(e.to_string())
+            }
+            _ => Self::Client(e.to_string()),
+        }
+    }
+}
+
+/// Limit of a call that asks a broker something.
+pub(crate) const CALL: Duration = Duration::from_secs(10);

@@ -1,0 +1,126 @@
+//! The producer of the edges: idempotent, acknowledged by all in-sync replicas, one wake-up per batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use tokio::sync::oneshot;
+
+use super::{Error, Options};
+
+/// A record to write.
+#[derive(Debug, Clone)]
+pub struct Out {
+    /// Topic as the table names it, without prefix.
+    pub topic: &'static str,
+    /// Home partition.
+    pub partition: i32,
+    /// Key.
+    pub key: Vec<u8>,
+    /// Value; `None` is a tombstone.
+    pub payload: Option<Vec<u8>>,
+    /// Headers.
+    pub headers: Vec<(&'static str, Vec<u8>)>,
+}
+
+struct Batch {
+    left: AtomicUsize,
+    done: std::sync::Mutex<Option<oneshot::Sender<Result<(), Error>>>>,
+}
+
+impl Batch {
+    fn settle(&self, result: Result<(), Error>) {
+        if let Some(done) = self.done.lock().ok().and_then(|mut done| done.take()) {
+            // The caller may have gone away; the records are written all the same.
+            let _ = done.send(result);
+        }
+    }
+}
+
+struct Acks;
+
+impl ClientContext for Acks {}
+
+impl ProducerContext for Acks {
+    type DeliveryOpaque = Arc<Batch>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, batch: Arc<Batch>) {
+        match result {
+            Err((e, _)) => batch.settle(Err(Error::Refused(e.to_string()))),
+            Ok(_) => {
+                if batch.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    batch.settle(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+/// A handle that can be cloned.
+#[derive(Clone)]
+pub struct Producer {
+    producer: Arc<ThreadedProducer<Acks>>,
+    names: Arc<std::collections::HashMap<&'static str, String>>,
+}
+
+/// Bytes that may wait in the client for a broker that does not answer.
+pub const QUEUE_KBYTES: u32 = 65_536;
+
+impl Producer {
+    /// Connects lazily; records that no broker takes within `timeout` are refused.
+    pub fn new(options: &Options, timeout: Duration) -> Result<Self, Error> {
+        let mut config = options.client();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("linger.ms", "2")
+            .set("compression.type", "lz4")
+            .set("message.timeout.ms", timeout.as_millis().to_string())
+            .set("request.timeout.ms", timeout.as_millis().min(10_000).to_string())
+            .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
+            .set("queue.buffering.max.messages", "200000");
+        let names = sluice_schemas::topics::TOPICS.iter().map(|topic| (topic.name, options.name(topic.name))).collect();
+        Ok(Self { producer: Arc::new(ThreadedProducer::from_config_and_context(&config, Acks)?), names: Arc::new(names) })
+    }
+
+    /// Writes all records and returns once every one is acknowledged, or the first that is not.
+    /// After an error some may have been written: callers repeat, readers deduplicate.
+    pub async fn send_all(&self, records: Vec<Out>) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let (done, acknowledged) = oneshot::channel();
+        let batch = Arc::new(Batch { left: AtomicUsize::new(records.len()), done: std::sync::Mutex::new(Some(done)) });
+        for record in &records {
+            self.enqueue(record, &batch)?;
+        }
+        acknowledged.await.unwrap_or_else(|_| Err(Error::Refused("the producer was closed".into())))
+    }
+
+    fn enqueue(&self, record: &Out, batch: &Arc<Batch>) -> Result<(), Error> {
+        let name = self
+            .names
+            .get(record.topic)
+            .ok_or_else(|| Error::Topic { topic: record.topic.to_owned(), reason: "is not in the table of topics".into() })?;
+        let mut out = BaseRecord::with_opaque_to(name, Arc::clone(batch)).partition(record.partition).key(&record.key);
+        if let Some(payload) = &record.payload {
+            out = out.payload(payload);
+        }
+        if !record.headers.is_empty() {
+            let headers = record.headers.iter().fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(value) })
+            });
+            out = out.headers(headers);
+        }
+        self.producer.send(out).map_err(|(e, _)| e.into())
+    }
+
+    /// Waits until nothing is queued, at most `timeout`.
+    pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
+        Ok(self.producer.flush(timeout)?)
+    }
+}
