@@ -19,11 +19,9 @@ struct Package {
 }
 
 /// Kafka leaves the logging backend to its distribution; without one the broker is silent.
-const KAFKA: Package =
-    Package { name: "kafka-4.1.0", artifacts: &["org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36"] };
+const KAFKA: Package = Package { name: "kafka-4.1.0", artifacts: &["org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36"] };
 
-const CASSANDRA: Package =
-    Package { name: "cassandra-5.0.6", artifacts: &["org.apache.cassandra:cassandra-all:5.0.6"] };
+const CASSANDRA: Package = Package { name: "cassandra-5.0.6", artifacts: &["org.apache.cassandra:cassandra-all:5.0.6"] };
 
 /// The folder with the engine's jars, downloaded first if they are not there. Postgres has none.
 ///
@@ -98,8 +96,7 @@ fn download(package: &Package, folder: &Path) -> Result<(), Error> {
 
 fn jars(folder: &Path) -> Result<Vec<String>, Error> {
     let entries = fs::read_dir(folder).context(|| format!("read {}", folder.display()))?;
-    let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     Ok(names)
 }
@@ -111,9 +108,7 @@ fn pom_of(package: &Package) -> String {
         .filter_map(|artifact| {
             let mut parts = artifact.split(':');
             let (group, name, version) = (parts.next()?, parts.next()?, parts.next()?);
-            Some(format!(
-                "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
-            ))
+            Some(format!("<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"))
         })
         .collect();
     format!(

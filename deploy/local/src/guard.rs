@@ -36,9 +36,7 @@ impl Lock {
             }
             thread::sleep(POLL);
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .context(|| format!("write {}", path.display()))?;
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).context(|| format!("write {}", path.display()))?;
         Ok(Self(file))
     }
 }

@@ -9,8 +9,7 @@ use crate::error::Context as _;
 use crate::java::java;
 use crate::{Engine, Error};
 
-/// `sluice-local-001` as Kafka writes its ids. Fixed, so that a client can tell this cluster from another by nothing but luck
-/// is no loss: it never meets another.
+/// `sluice-local-001` as Kafka writes its ids. Fixed, since no client of a local cluster ever meets another one.
 const CLUSTER: &str = "c2x1aWNlLWxvY2FsLTAwMQ";
 
 /// Formats the folder the first time and gives the broker's command.

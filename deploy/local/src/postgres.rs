@@ -24,6 +24,7 @@ pub(crate) fn command(site: &Site, durable: bool) -> Result<Command, Error> {
     if !site.home.join("data").exists() {
         create(site, &bin, user, durable)?;
     }
+    forget_dead_server(&site.home.join("data"))?;
     let port = format!("port={}", site.port);
     let mut settings = vec![
         port.as_str(),
@@ -74,6 +75,21 @@ fn create(site: &Site, bin: &Path, user: Option<User>, durable: bool) -> Result<
             run_step(Engine::Postgres, site, single)
         })?;
     site.rename(PARTIAL, "data")
+}
+
+/// Removes the server's own lock when no server works there any more.
+///
+/// Postgres takes any process of the number in that file for its predecessor: also one that came by the number later, and
+/// a zombie, which a killed server stays for ever in a container whose init does not reap.
+fn forget_dead_server(data: &Path) -> Result<(), Error> {
+    let file = data.join("postmaster.pid");
+    let Ok(text) = fs::read_to_string(&file) else { return Ok(()) };
+    let pid = text.lines().next().unwrap_or_default();
+    // A zombie has no folder either.
+    if fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data) {
+        return Ok(());
+    }
+    fs::remove_file(&file).context(|| format!("remove {}", file.display()))
 }
 
 /// The newest installed server.
@@ -164,11 +180,7 @@ fn adopt(near: &Path, far: &Path, user: User) -> Result<(), Error> {
 }
 
 fn create_private(folder: &Path) -> Result<(), Error> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .context(|| format!("create {}", folder.display()))
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).context(|| format!("create {}", folder.display()))
 }
 
 fn give(folder: &Path, user: User) -> Result<(), Error> {
@@ -191,6 +203,23 @@ mod tests {
         let account = account.unwrap();
         assert_eq!((account.user.uid, account.user.gid), (101, 104));
         assert!(parse_account("postgresql:x:1:1::/:/bin/sh").is_none());
+    }
+
+    #[test]
+    fn a_lock_is_removed_unless_its_server_works_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("postmaster.pid");
+        fs::write(&file, format!("{}\n", std::process::id())).unwrap();
+        forget_dead_server(dir.path()).unwrap();
+        assert!(!file.exists());
+
+        let mut server = Command::new("sleep").arg("60").current_dir(dir.path()).spawn().unwrap();
+        fs::write(&file, format!("{}\n", server.id())).unwrap();
+        forget_dead_server(&dir.path().canonicalize().unwrap()).unwrap();
+        let kept = file.exists();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        assert!(kept);
     }
 
     #[test]

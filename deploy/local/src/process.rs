@@ -10,7 +10,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How often a state of a process is looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
@@ -89,7 +89,7 @@ impl Process {
         self.child.try_wait()
     }
 
-    /// Asks to end by `request`, and kills after `patience`.
+    /// Asks the main process to end by `request`, kills it after `patience`, and then what it left.
     pub(crate) fn stop(&mut self, request: Signal, patience: Duration) -> io::Result<()> {
         let family = self.family();
         if self.exited()?.is_none() {
@@ -102,16 +102,24 @@ impl Process {
             }
             thread::sleep(POLL);
         }
-        await_end(&family)
+        self.sweep(&family)
     }
 
     /// Kills at once, and returns when nothing of it is left.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
         let family = self.family();
         self.child.kill()?;
-        family.iter().for_each(|pid| signal(*pid, Signal::KILL));
+        self.sweep(&family)
+    }
+
+    /// Kills what the main process leaves behind: its process group, and those who left the group, as Postgres's children do.
+    fn sweep(&mut self, family: &[u32]) -> io::Result<()> {
+        if let Some(group) = Pid::from_raw(self.pid() as i32) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        signal_all(family, Signal::KILL);
         self.child.wait()?;
-        await_end(&family)
+        await_end(family)
     }
 
     /// Stops the clock of every process of it, the main one first so that it forks no more.
@@ -119,13 +127,13 @@ impl Process {
         signal(self.pid(), Signal::STOP);
         await_true("a process did not stop", || is_stopped(self.pid()))?;
         let family = self.family();
-        family.iter().for_each(|pid| signal(*pid, Signal::STOP));
+        signal_all(&family, Signal::STOP);
         await_true("a process did not stop", || family.iter().all(|pid| is_stopped(*pid)))
     }
 
     /// Undoes [`Process::pause`].
     pub(crate) fn resume(&mut self) {
-        self.family().iter().for_each(|pid| signal(*pid, Signal::CONT));
+        signal_all(&self.family(), Signal::CONT);
         signal(self.pid(), Signal::CONT);
     }
 
@@ -138,6 +146,12 @@ impl Process {
 fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid as i32) {
         let _ = kill_process(pid, signal);
+    }
+}
+
+fn signal_all(pids: &[u32], request: Signal) {
+    for pid in pids {
+        signal(*pid, request);
     }
 }
 
@@ -240,7 +254,9 @@ mod tests {
         assert!(process.family().into_iter().chain([process.pid()]).all(is_stopped));
         process.resume();
         await_true("still stopped", || !is_stopped(process.pid())).unwrap();
+        let family = process.family();
         process.stop(Signal::TERM, Duration::from_secs(5)).unwrap();
+        assert!(family.into_iter().all(is_gone));
     }
 
     #[test]
