@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod ids;
+pub mod meta;
 pub mod record;
 pub mod time;
 pub mod topics;

@@ -256,8 +256,13 @@ pub struct Event {
     pub contact: Option<Contact>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reject: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present", default)]
     pub raw: Option<Json>,
+}
+
+/// A raw `null` is something that arrived, not an absent key.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -338,7 +338,9 @@ fn value<'a>(scanner: &mut Scanner<'a>, change: &mut Change<'a>) -> Result<(), S
             continue;
         };
         change.lists = true;
-        if scanner.enter(b'[') {
+        if shape == Shape::UserIdUpdate && scanner.peek() == Some(b'{') {
+            change.items.push((shape, scanner.value()?));
+        } else if scanner.enter(b'[') {
             let mut head = true;
             while scanner.next_item(head)? {
                 head = false;
