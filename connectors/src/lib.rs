@@ -1,3 +1,4 @@
 //! How data crosses an edge: one module per outside system.
 
 pub mod kafka;
+pub mod registry;

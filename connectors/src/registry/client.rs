@@ -97,7 +97,7 @@ impl Registry {
         let numbers = get_all_versions(&self.settings, subject.to_owned()).await.map_err(|error| self.failure(subject, &error))?;
         let mut versions = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let version = get_schema_by_subject_and_version(subject.to_owned(), number, &self.settings)
+            let version = get_schema_by_subject_and_version(&self.settings, subject, Some(number))
                 .await
                 .map_err(|error| self.failure(subject, &error))?;
             versions.push(Version { name: subject.to_owned(), id: version.id, text: version.schema });
