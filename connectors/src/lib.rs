@@ -1,4 +1,5 @@
 //! How data crosses an edge: one module per outside system.
 
 pub mod kafka;
+pub mod postgres;
 pub mod registry;

@@ -1,0 +1,150 @@
+//! Campaigns: their audience snapshot, their control, their funnel.
+
+mod control;
+mod create;
+mod funnel;
+mod import;
+mod mapping;
+
+use jiff::Timestamp;
+use sluice_schemas::ids::CampaignId;
+
+pub use control::{Action, complete, control, schedule, start_due};
+pub use create::{Created, New, create};
+pub use funnel::{Funnel, funnel};
+pub use import::{Import, Refusal};
+pub use mapping::{Button, Mapping, Slot};
+
+use super::{Error, Result, Transaction};
+
+/// A campaign.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Campaign {
+    /// Identifier.
+    pub id: CampaignId,
+    /// Name for people.
+    pub name: String,
+    /// Channel of the number.
+    pub channel: String,
+    /// Number it sends from.
+    pub account: String,
+    /// Template name.
+    pub template_name: String,
+    /// Template language.
+    pub template_language: String,
+    /// Which column fills which placeholder.
+    pub mapping: Mapping,
+    /// `draft`, `scheduled`, `running`, `paused`, `completed`, `cancelled`.
+    pub state: String,
+    /// Why it is paused.
+    pub pause_reason: Option<String>,
+    /// Raised by every control.
+    pub epoch: i64,
+    /// Messages per second; 0 for no limit of its own.
+    pub throttle: i32,
+    /// Rows of the snapshot.
+    pub audience: i64,
+    /// Lines that were refused at import.
+    pub refused: i64,
+    /// Lines merged into an earlier one.
+    pub duplicates: i64,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it shall start.
+    pub starts_at: Option<Timestamp>,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it was completed or cancelled.
+    pub finished_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "id, name, channel, account, template_name, template_language, variables, state, pause_reason, epoch,
+    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at";
+
+/// One campaign.
+pub async fn get(transaction: &Transaction, id: CampaignId) -> Result<Campaign> {
+    let sql = format!("select {COLUMNS} from campaigns where tenant_id = $1 and id = $2");
+    let row = transaction.query_opt(&sql, &[&transaction.tenant()?.0, &id.0]).await?;
+    campaign(&row.ok_or_else(|| Error::not_found("campaign", id))?)
+}
+
+/// Campaigns, newest first, behind `after`.
+pub async fn list(transaction: &Transaction, after: Option<(Timestamp, CampaignId)>, limit: i64) -> Result<Vec<Campaign>> {
+    let (at, id) = after.unwrap_or((Timestamp::MAX, CampaignId::from_bytes([0xff; 16])));
+    let sql = format!(
+        "select {COLUMNS} from campaigns where tenant_id = $1 and (created_at, id) < ($2, $3)
+         order by created_at desc, id desc limit $4"
+    );
+    transaction.query(&sql, &[&transaction.tenant()?.0, &at, &id.0, &limit]).await?.iter().map(campaign).collect()
+}
+
+/// The lines that the import refused, by line, behind line `after`.
+pub async fn refusals(transaction: &Transaction, id: CampaignId, after: i64, limit: i64) -> Result<Vec<Refusal>> {
+    let sql = "select line, reason, content_excerpt from import_refusals
+               where tenant_id = $1 and campaign_id = $2 and line > $3 order by line limit $4";
+    transaction
+        .query(sql, &[&transaction.tenant()?.0, &id.0, &after, &limit])
+        .await?
+        .iter()
+        .map(|row| Ok(Refusal { line: row.try_get::<_, i64>(0)? as u64, reason: row.try_get(1)?, excerpt: row.try_get(2)? }))
+        .collect()
+}
+
+/// A row of the audience.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipient {
+    /// Row of the snapshot on its home.
+    pub seq: i64,
+    /// Phone digits or business-scoped user id.
+    pub recipient: String,
+    /// Columns by name.
+    pub variables: serde_json::Map<String, serde_json::Value>,
+    /// Why it shall not be sent to.
+    pub suppressed: Option<String>,
+}
+
+/// Rows `from` to `from + n - 1` of the audience on `home`, by row.
+pub async fn audience(transaction: &Transaction, id: CampaignId, home: i32, from: i64, n: i64) -> Result<Vec<Recipient>> {
+    let sql = "select seq, recipient, variables, suppressed from audience
+               where tenant_id = $1 and campaign_id = $2 and home = $3 and seq >= $4 and seq < $5 order by seq";
+    let until = from.saturating_add(n.max(0));
+    transaction
+        .query(sql, &[&transaction.tenant()?.0, &id.0, &home, &from, &until])
+        .await?
+        .iter()
+        .map(|row| {
+            let variables = match row.try_get(2)? {
+                serde_json::Value::Object(map) => map,
+                _ => serde_json::Map::new(),
+            };
+            Ok(Recipient { seq: row.try_get(0)?, recipient: row.try_get(1)?, variables, suppressed: row.try_get(3)? })
+        })
+        .collect()
+}
+
+fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
+    let mapping: serde_json::Value = row.try_get(6)?;
+    Ok(Campaign {
+        id: CampaignId(row.try_get(0)?),
+        name: row.try_get(1)?,
+        channel: row.try_get(2)?,
+        account: row.try_get(3)?,
+        template_name: row.try_get(4)?,
+        template_language: row.try_get(5)?,
+        mapping: serde_json::from_value(mapping).map_err(|error| Error::invalid("variables", error.to_string()))?,
+        state: row.try_get(7)?,
+        pause_reason: row.try_get(8)?,
+        epoch: row.try_get(9)?,
+        throttle: row.try_get(10)?,
+        audience: row.try_get(11)?,
+        refused: row.try_get(12)?,
+        duplicates: row.try_get(13)?,
+        created_by: row.try_get(14)?,
+        created_at: row.try_get(15)?,
+        starts_at: row.try_get(16)?,
+        started_at: row.try_get(17)?,
+        finished_at: row.try_get(18)?,
+    })
+}

@@ -1,0 +1,154 @@
+//! Numbers, Instagram accounts and pages: who owns them, where they live, and their sealed access tokens.
+
+use secrecy::{ExposeSecret, SecretString};
+use sluice_schemas::ids::TenantId;
+
+use super::seal::{self, DataKey, Keyring, Place};
+use super::{Error, Pool, Result, Transaction};
+
+/// A number with what routing and sending need.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Number {
+    /// Owner.
+    pub tenant: TenantId,
+    /// `whatsapp`, `instagram`, `messenger`.
+    pub channel: String,
+    /// Phone number id, Instagram account or page.
+    pub account: String,
+    /// WhatsApp Business account.
+    pub waba_id: Option<String>,
+    /// For people.
+    pub display_phone_number: Option<String>,
+    /// Partition of every record about it.
+    pub home: i32,
+    /// Meta's limit, inbound and outbound together.
+    pub messages_per_second: i32,
+    /// `active`, `held`, `disabled`.
+    pub status: String,
+    /// Whether its tenant is suspended.
+    pub suspended: bool,
+}
+
+/// Changes whenever a number or a tenant is made, changed or removed: what [`all`] gave is fresh while it stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(i64, i64, i64);
+
+/// A cheap look at whether [`all`] must be read again.
+pub async fn mark(pool: &Pool) -> Result<Mark> {
+    let transaction = pool.worker().await?;
+    // Versions come from one sequence, so their sum moves with every change, in whatever order the changes commit.
+    let row = transaction
+        .query_one(
+            "select n.c, n.s, t.s from (select count(*) c, coalesce(sum(version), 0)::bigint s from numbers) n,
+                                       (select coalesce(sum(version), 0)::bigint s from tenants) t",
+            &[],
+        )
+        .await?;
+    transaction.commit().await?;
+    Ok(Mark(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+const SELECT: &str = "select n.tenant_id, n.channel, n.account, n.waba_id, n.display_phone_number, n.home_partition,
+                             n.messages_per_second, n.status, t.suspended_at is not null
+                      from numbers n join tenants t on t.id = n.tenant_id";
+
+/// Every number of every tenant: (channel, account) → tenant and home, for ingress.
+pub async fn all(pool: &Pool) -> Result<Vec<Number>> {
+    let transaction = pool.worker().await?;
+    let rows = transaction.query(SELECT, &[]).await?;
+    transaction.commit().await?;
+    rows.iter().map(number).collect()
+}
+
+/// The numbers of the transaction's tenant.
+pub async fn list(transaction: &Transaction) -> Result<Vec<Number>> {
+    let tenant = transaction.tenant()?;
+    let rows = transaction.query(&format!("{SELECT} where n.tenant_id = $1 order by n.channel, n.account"), &[&tenant.0]).await?;
+    rows.iter().map(number).collect()
+}
+
+/// One number of the transaction's tenant.
+pub async fn get(transaction: &Transaction, channel: &str, account: &str) -> Result<Number> {
+    let tenant = transaction.tenant()?;
+    let sql = format!("{SELECT} where n.tenant_id = $1 and n.channel = $2 and n.account = $3");
+    let row = transaction.query_opt(&sql, &[&tenant.0, &channel, &account]).await?;
+    number(&row.ok_or_else(|| Error::not_found("number", account))?)
+}
+
+fn number(row: &tokio_postgres::Row) -> Result<Number> {
+    Ok(Number {
+        tenant: TenantId(row.try_get(0)?),
+        channel: row.try_get(1)?,
+        account: row.try_get(2)?,
+        waba_id: row.try_get(3)?,
+        display_phone_number: row.try_get(4)?,
+        home: row.try_get(5)?,
+        messages_per_second: row.try_get(6)?,
+        status: row.try_get(7)?,
+        suspended: row.try_get(8)?,
+    })
+}
+
+/// Seals and stores the access token of a number of the transaction's tenant.
+pub async fn set_token(transaction: &Transaction, keys: &Keyring, channel: &str, account: &str, token: &SecretString) -> Result<()> {
+    let tenant = transaction.tenant()?;
+    let key = newest_key(transaction, keys, tenant).await?;
+    let row = row_name(channel, account);
+    let sealed = key.seal(&place(tenant, &row), token.expose_secret().as_bytes())?;
+    let changed = transaction
+        .execute(
+            "update numbers set access_token_sealed = $3, key_id = $4, updated_at = now(), version = nextval('config_version')
+             where tenant_id = $5 and channel = $1 and account = $2",
+            &[&channel, &account, &sealed, &key.key_id, &tenant.0],
+        )
+        .await?;
+    if changed == 0 { Err(Error::not_found("number", account)) } else { Ok(()) }
+}
+
+/// Opens the access token of a number; `None` when it has none. For `sender` and `media`, which keep it for a while.
+pub async fn token(pool: &Pool, keys: &Keyring, tenant: TenantId, channel: &str, account: &str) -> Result<Option<SecretString>> {
+    let transaction = pool.worker().await?;
+    let row = transaction
+        .query_opt(
+            "select n.access_token_sealed, k.key_id, k.kek_id, k.wrapped
+             from numbers n join data_keys k on k.tenant_id = n.tenant_id and k.key_id = n.key_id
+             where n.tenant_id = $1 and n.channel = $2 and n.account = $3 and n.access_token_sealed is not null",
+            &[&tenant.0, &channel, &account],
+        )
+        .await?;
+    transaction.commit().await?;
+    let Some(row) = row else { return Ok(None) };
+    let (sealed, wrapped): (Vec<u8>, Vec<u8>) = (row.try_get(0)?, row.try_get(3)?);
+    let key = keys.unwrap(tenant, row.try_get(1)?, row.try_get(2)?, &wrapped)?;
+    let opened = key.open(&place(tenant, &row_name(channel, account)), &sealed)?;
+    let text = String::from_utf8(opened).map_err(|_| seal::Error::Damaged)?;
+    Ok(Some(text.into()))
+}
+
+/// The tenant's newest data key; makes the first one.
+async fn newest_key(transaction: &Transaction, keys: &Keyring, tenant: TenantId) -> Result<DataKey> {
+    const NEWEST: &str = "select key_id, kek_id, wrapped from data_keys where tenant_id = $1 order by key_id desc limit 1";
+    let mut row = transaction.query_opt(NEWEST, &[&tenant.0]).await?;
+    if row.is_none() {
+        let (_, wrapped) = keys.create(tenant, 1)?;
+        // Of two that make the first key at once, one waits here for the other and then uses its key.
+        transaction
+            .execute(
+                "insert into data_keys (tenant_id, key_id, kek_id, wrapped) values ($1, 1, $2, $3) on conflict do nothing",
+                &[&tenant.0, &keys.current(), &wrapped],
+            )
+            .await?;
+        row = transaction.query_opt(NEWEST, &[&tenant.0]).await?;
+    }
+    let row = row.ok_or_else(|| Error::not_found("data key", tenant))?;
+    let wrapped: Vec<u8> = row.try_get(2)?;
+    Ok(keys.unwrap(tenant, row.try_get(0)?, row.try_get(1)?, &wrapped)?)
+}
+
+fn row_name(channel: &str, account: &str) -> String {
+    format!("{channel}/{account}")
+}
+
+fn place(tenant: TenantId, row: &str) -> Place<'_> {
+    Place { tenant, table: "numbers", column: "access_token_sealed", row }
+}
