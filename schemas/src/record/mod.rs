@@ -43,6 +43,7 @@ mod conversation;
 mod event;
 mod journal;
 mod send;
+mod state;
 
 pub use campaign::{Control, ControlState, Demand};
 pub use configuration::Config;
@@ -50,6 +51,7 @@ pub use conversation::{Command, Conversation, Quote};
 pub use event::{DeadLetter, Event, RawEvent};
 pub use journal::{InputOffset, Journal, Run};
 pub use send::{Claim, Lane, LedgerEntry, Message, Outbound, Outcome, SendResult, SendState};
+pub use state::{EarlyStatus, StateCampaign, StateEarly, StateMessage, StateSend};
 
 /// A type that is the record of some schema.
 pub trait Record: serde::Serialize + serde::de::DeserializeOwned + Send + Sync + 'static {
@@ -86,4 +88,8 @@ records! {
     Demand = "demand",
     Config = "config",
     Journal = "journal",
+    StateSend = "state_send",
+    StateCampaign = "state_campaign",
+    StateMessage = "state_message",
+    StateEarly = "state_early",
 }

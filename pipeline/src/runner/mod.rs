@@ -1,0 +1,333 @@
+//! Runs one chain: consume, process, produce, changelog, journal and offsets in one Kafka transaction per window.
+//!
+//! One thread owns the consumer and the producer; nothing outside Kafka is called while a transaction is open. Any error
+//! of a transaction is treated as indeterminate: the instance is dropped and started again, and [`restore`] finds out from
+//! the committed offsets what happened.
+
+mod metrics;
+mod partition;
+mod restore;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::message::{Message as _, Timestamp};
+use rdkafka::{Offset, TopicPartitionList};
+use sluice_connectors::kafka::consumer::Stop;
+use sluice_connectors::kafka::transaction::{self, Change, Consumer, Producer};
+use sluice_connectors::kafka::{self, Options};
+use sluice_schemas::codec::Codecs;
+use sluice_schemas::time::Millis;
+
+use crate::chain::{Chain, Incoming};
+use crate::state::{self, Stores};
+use crate::topology::{ChainTopics, Role};
+
+pub use metrics::Metrics;
+use partition::Partition;
+
+/// Why a chain stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    /// The embedded store.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// The changelog does not hold what was committed.
+    #[error("restore of {topic}[{partition}]: {reason}")]
+    Restore {
+        /// Changelog.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// What is missing.
+        reason: String,
+    },
+    /// A record of ours cannot be encoded: a bug, not an input.
+    #[error("encode: {0}")]
+    Encode(#[from] sluice_schemas::codec::Error),
+}
+
+impl Error {
+    /// Stable name for metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Kafka(e) => e.kind(),
+            Self::State(e) => e.kind(),
+            Self::Restore { .. } => "restore",
+            Self::Encode(e) => e.kind(),
+        }
+    }
+
+    /// Whether this identity is taken, so that only ending the process is safe.
+    pub const fn fenced(&self) -> bool {
+        matches!(self, Self::Kafka(kafka::Error::Fenced(_)))
+    }
+}
+
+/// A window closes after this time, …
+const WINDOW: Duration = Duration::from_millis(100);
+/// … or this many records, …
+const WINDOW_RECORDS: usize = 10_000;
+/// … or this many bytes of output.
+const WINDOW_BYTES: usize = 32 << 20;
+/// Longest wait for a record when nothing is due.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// What a chain instance needs.
+pub struct Setup {
+    /// The row of the topology.
+    pub role: &'static Role,
+    /// Its journal and changelogs.
+    pub topics: &'static ChainTopics,
+    /// `SLUICE_INSTANCE`.
+    pub instance: String,
+    /// Folder of the embedded store; may be deleted at any time while the chain is not running.
+    pub folder: PathBuf,
+    /// Cluster.
+    pub kafka: Options,
+    /// Schemas.
+    pub codecs: Codecs,
+    /// Makes the stages of one partition.
+    pub make: Box<dyn Fn() -> Box<dyn Chain> + Send + Sync>,
+    /// Told whether the chain is assigned and restored.
+    pub ready: Box<dyn Fn(bool) + Send + Sync>,
+}
+
+/// Runs until `stop` is set or something fails; call it on a thread of its own, and again after an error.
+pub fn run(setup: &Setup, stop: &Stop) -> Result<(), Error> {
+    (setup.ready)(false);
+    // The producer first: its start settles what an earlier incarnation left open, before any state is read.
+    let producer = Producer::new(&setup.kafka, setup.role.name, &setup.instance)?;
+    let consumer = transaction::consumer(&setup.kafka, setup.role.name, &setup.instance, setup.role.reads[0])?;
+    let mut runner = Runner {
+        setup,
+        names: Names::new(setup),
+        producer,
+        consumer,
+        stores: Stores::open(&setup.folder)?,
+        partitions: BTreeMap::new(),
+        window: None,
+        metrics: Metrics::of(setup.role.name),
+    };
+    let result = runner.drive(stop);
+    (setup.ready)(false);
+    result
+}
+
+/// Cluster names of the topics, computed once.
+struct Names {
+    inputs: Vec<String>,
+    outputs: BTreeMap<&'static str, String>,
+    journal: String,
+    changelog: String,
+    packed: Option<String>,
+}
+
+impl Names {
+    fn new(setup: &Setup) -> Self {
+        let name = |topic: &str| setup.kafka.name(topic);
+        Self {
+            inputs: setup.role.reads.iter().map(|topic| name(topic)).collect(),
+            outputs: setup.role.writes.iter().map(|topic| (*topic, name(topic))).collect(),
+            journal: name(setup.topics.journal),
+            changelog: name(setup.topics.changelog),
+            packed: setup.topics.packed.map(name),
+        }
+    }
+}
+
+/// An open transaction.
+struct Window {
+    opened: Instant,
+    records: usize,
+    bytes: usize,
+}
+
+struct Runner<'a> {
+    setup: &'a Setup,
+    names: Names,
+    producer: Producer,
+    consumer: Consumer,
+    stores: Stores,
+    partitions: BTreeMap<i32, Partition>,
+    window: Option<Window>,
+    metrics: Metrics,
+}
+
+impl Runner<'_> {
+    fn drive(&mut self, stop: &Stop) -> Result<(), Error> {
+        while !stop.load(Ordering::Acquire) {
+            self.changes()?;
+            let wait = self.wait();
+            // The message borrows the consumer, the handler needs the rest of `self`: the partitions leave for its time.
+            let mut partitions = std::mem::take(&mut self.partitions);
+            let handled = self.poll(&mut partitions, wait);
+            self.partitions = partitions;
+            let idle = !handled?;
+            self.tick()?;
+            if self.must_commit(idle) {
+                self.commit()?;
+            }
+        }
+        self.commit()?;
+        // No unsubscribe: a static member that comes back within the session time-out moves no partition.
+        Ok(())
+    }
+
+    fn changes(&mut self) -> Result<(), Error> {
+        while let Some(change) = self.consumer.context().take() {
+            match change {
+                Change::Assigned(partitions) => self.assign(&partitions)?,
+                Change::Revoked => {
+                    (self.setup.ready)(false);
+                    if self.consumer.assignment_lost() {
+                        self.abort()?;
+                    } else {
+                        self.commit()?;
+                    }
+                    self.partitions.clear();
+                    self.consumer.unassign().map_err(kafka::Error::from)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, partitions: &[i32]) -> Result<(), Error> {
+        let started = Instant::now();
+        self.partitions = restore::partitions(self.setup, &self.names, &self.consumer, &self.stores, partitions)?;
+        let mut list = TopicPartitionList::new();
+        for (id, partition) in &self.partitions {
+            for (input, name) in self.names.inputs.iter().enumerate() {
+                let at = partition.positions[input];
+                let offset = if at == 0 { Offset::Beginning } else { Offset::Offset(at) };
+                list.add_partition_offset(name, *id, offset).map_err(kafka::Error::from)?;
+            }
+        }
+        self.consumer.assign(&list).map_err(kafka::Error::from)?;
+        self.metrics.restore_seconds.set(started.elapsed().as_secs_f64());
+        self.metrics.partitions.set(partitions.len() as i64);
+        tracing::info!(chain = self.setup.role.name, ?partitions, elapsed_ms = started.elapsed().as_millis() as u64, "assigned and restored");
+        (self.setup.ready)(true);
+        Ok(())
+    }
+
+    /// With a transaction open nothing is waited for: idle means commit.
+    fn wait(&self) -> Duration {
+        if self.window.is_some() {
+            return Duration::ZERO;
+        }
+        let now = Millis::now();
+        let due = self.partitions.values().filter_map(|p| p.chain.due()).min();
+        due.map_or(IDLE, |due| Duration::from_millis(due.since(now).clamp(0, IDLE.as_millis() as i64) as u64))
+    }
+
+    /// Polls once; returns whether a record came.
+    fn poll(&mut self, partitions: &mut BTreeMap<i32, Partition>, wait: Duration) -> Result<bool, Error> {
+        // Not through `self`, so that the message does not borrow all of it.
+        let Self { consumer, producer, window, setup, names, metrics, .. } = self;
+        let message = match consumer.poll(wait) {
+            None => return Ok(false),
+            Some(Ok(message)) => message,
+            Some(Err(e)) => return passing(e).map(|()| false),
+        };
+        let Some(partition) = partitions.get_mut(&message.partition()) else { return Ok(true) };
+        let Some(input) = names.inputs.iter().position(|name| name == message.topic()) else { return Ok(true) };
+        let wall = Millis::now();
+        let at = match message.timestamp() {
+            Timestamp::NotAvailable => wall,
+            Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Millis(ms),
+        };
+        let incoming = Incoming {
+            topic: setup.role.reads[input],
+            key: message.key().unwrap_or_default(),
+            value: message.payload().unwrap_or_default(),
+            offset: message.offset(),
+            at,
+        };
+        open(producer, window)?;
+        let before = partition.bytes;
+        partition.record(input, &incoming, wall, setup, names, producer, metrics)?;
+        if let Some(window) = window {
+            window.records += 1;
+            window.bytes += partition.bytes - before;
+            if window.records % 256 == 0 {
+                producer.poll();
+            }
+        }
+        Ok(true)
+    }
+
+    fn tick(&mut self) -> Result<(), Error> {
+        let now = Millis::now();
+        for partition in self.partitions.values_mut() {
+            if partition.chain.due().is_some_and(|due| due <= now) {
+                open(&self.producer, &mut self.window)?;
+                partition.tick(now, &self.names, &self.producer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn must_commit(&self, idle: bool) -> bool {
+        self.window.as_ref().is_some_and(|window| {
+            idle || window.records >= WINDOW_RECORDS || window.bytes >= WINDOW_BYTES || window.opened.elapsed() >= WINDOW
+        })
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        let Some(window) = self.window.take() else { return Ok(()) };
+        let started = Instant::now();
+        let mut offsets = TopicPartitionList::new();
+        for (id, partition) in self.partitions.iter_mut().filter(|(_, p)| p.touched()) {
+            partition.write_state(self.setup, &self.names, &self.producer)?;
+            for (input, name) in self.names.inputs.iter().enumerate() {
+                let mut element = offsets.add_partition(name, *id);
+                element.set_offset(Offset::Offset(partition.positions[input])).map_err(kafka::Error::from)?;
+                if input == 0 {
+                    element.set_metadata(partition.sequence.to_string());
+                }
+            }
+        }
+        self.producer.commit(&self.consumer, &offsets)?;
+        for partition in self.partitions.values_mut().filter(|p| p.touched()) {
+            partition.committed(&self.producer)?;
+        }
+        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics.batch_records.observe(window.records as f64);
+        self.metrics.state_bytes.set(self.stores.disk() as i64);
+        Ok(())
+    }
+
+    fn abort(&mut self) -> Result<(), Error> {
+        if self.window.take().is_some() {
+            self.producer.abort()?;
+        }
+        Ok(())
+    }
+}
+
+fn open(producer: &Producer, window: &mut Option<Window>) -> Result<(), Error> {
+    if window.is_none() {
+        producer.begin()?;
+        *window = Some(Window { opened: Instant::now(), records: 0, bytes: 0 });
+    }
+    Ok(())
+}
+
+/// Errors that the client repairs by itself are logged; a position that no longer exists or a fence ends the chain.
+fn passing(e: rdkafka::error::KafkaError) -> Result<(), Error> {
+    match kafka::Error::from(e) {
+        passing @ (kafka::Error::Unreachable(_) | kafka::Error::Refused(_)) => {
+            tracing::warn!(error = %passing, "consumer");
+            Ok(())
+        }
+        fatal => Err(fatal.into()),
+    }
+}

@@ -1,0 +1,158 @@
+//! Brings the stores of newly assigned partitions to the committed journal sequence.
+//!
+//! What to wait for is told by the committed offset's metadata, never by "the end" of the changelog: another instance's
+//! open transaction can hide the last committed one behind the last stable offset.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+use sluice_connectors::kafka::{self, transaction};
+use sluice_schemas::record::Journal;
+
+use super::partition::{JOURNAL_KEY, Partition, unpack};
+use super::{Error, Names, Setup};
+use crate::state::{Changes, Position, Store, Stores};
+
+/// Without progress for this long the restore fails loudly: twice the transaction time-out, after which every transaction
+/// that could hide the sequence is settled.
+const PATIENCE: Duration = Duration::from_secs(2 * transaction::TIMEOUT.as_secs());
+/// Changelog records applied at once.
+const CHUNK: usize = 5_000;
+
+pub(super) fn partitions(
+    setup: &Setup,
+    names: &Names,
+    consumer: &transaction::Consumer,
+    stores: &Stores,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, Partition>, Error> {
+    let committed = transaction::committed(consumer, &names.inputs[0], partitions)?;
+    let mut out = BTreeMap::new();
+    let mut reader = None;
+    for id in partitions {
+        let store = stores.partition(*id)?;
+        let target = committed.get(id).map_or(0, |(_, sequence)| *sequence);
+        let place = one(setup, names, &store, *id, target, &mut reader)?;
+        out.insert(*id, revive(setup, *id, store, place)?);
+    }
+    Ok(out)
+}
+
+fn revive(setup: &Setup, id: i32, store: Store, place: Position) -> Result<Partition, Error> {
+    let journal = if place.sequence == 0 { Journal::default() } else { setup.codecs.of::<Journal>().decode(&place.journal)? };
+    let position = |topic: &&str| journal.inputs.iter().find(|input| input.topic == **topic).map_or(0, |input| input.offset);
+    let positions = setup.role.reads.iter().map(position).collect();
+    let mut chain = (setup.make)();
+    chain.load(&store)?;
+    Ok(Partition::new(id, chain, store, place, &journal, positions))
+}
+
+fn one(setup: &Setup, names: &Names, store: &Store, id: i32, target: i64, reader: &mut Option<BaseConsumer>) -> Result<Position, Error> {
+    let mut place = store.position()?;
+    if place.sequence > target {
+        tracing::warn!(
+            chain = setup.role.name, partition = id, local = place.sequence, committed = target,
+            "the local store is ahead of the committed offsets: it is of another cluster; restoring from the changelog"
+        );
+        store.clear()?;
+        place = Position::default();
+    }
+    if place.sequence == target {
+        return Ok(place);
+    }
+    if reader.is_none() {
+        *reader = Some(transaction::reader(&setup.kafka)?);
+    }
+    let Some(reader) = reader else { unreachable!("just made") };
+    let wanted = keyed(setup, names, store, id, target, &mut place, reader)?;
+    if let Some(packed) = &names.packed {
+        hashes(packed, store, id, wanted, &mut place, reader)?;
+    }
+    place.sequence = target;
+    store.apply(&Changes::default(), 0, &place)?;
+    Ok(place)
+}
+
+/// Reads the keyed changelog up to the journal record of `target`; returns the packed sequence that belongs to it.
+fn keyed(
+    setup: &Setup,
+    names: &Names,
+    store: &Store,
+    id: i32,
+    target: i64,
+    place: &mut Position,
+    reader: &BaseConsumer,
+) -> Result<i64, Error> {
+    let codec = setup.codecs.of::<Journal>();
+    let mut changes = Changes::default();
+    let mut found = None;
+    read(reader, &names.changelog, id, place.changelog, |key, value, offset| {
+        place.changelog = offset + 1;
+        if key == JOURNAL_KEY {
+            let journal = codec.decode(value.unwrap_or_default())?;
+            if journal.sequence >= target {
+                place.journal = value.unwrap_or_default().to_vec();
+                found = Some(journal.packed_sequence);
+            }
+        } else {
+            changes.keyed.insert(key.to_vec(), value.map(<[u8]>::to_vec));
+        }
+        if changes.keyed.len() >= CHUNK || found.is_some() {
+            // The sequence stays at 0 until the restore is complete, so that a crash in between starts it again.
+            store.apply(&changes, 0, &Position { changelog: 0, packed: 0, sequence: 0, journal: Vec::new() })?;
+            changes.clear();
+        }
+        Ok(found.is_some())
+    })?;
+    found.ok_or_else(|| Error::Restore { topic: names.changelog.clone(), partition: id, reason: format!("sequence {target} was committed but is not in the changelog") })
+}
+
+fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position, reader: &BaseConsumer) -> Result<(), Error> {
+    if wanted == 0 {
+        return Ok(());
+    }
+    let (low, _) = reader.fetch_watermarks(topic, id, Duration::from_secs(10)).map_err(kafka::Error::from)?;
+    let from = place.packed.max(low);
+    read(reader, topic, id, from, |key, value, offset| {
+        place.packed = offset + 1;
+        let (Ok(sequence), Some((day, hashes))) = (<[u8; 8]>::try_from(key).map(i64::from_be_bytes), unpack(value.unwrap_or_default())) else {
+            return Err(Error::Restore { topic: topic.to_owned(), partition: id, reason: format!("offset {offset} is not a packed record") });
+        };
+        let mut changes = Changes::default();
+        changes.seen.extend(hashes);
+        store.apply(&changes, day, &Position::default())?;
+        Ok(sequence >= wanted)
+    })
+}
+
+/// Feeds records from `from` on until `take` says that it has enough, or the end is reached and nothing more comes.
+fn read(
+    reader: &BaseConsumer,
+    topic: &str,
+    id: i32,
+    from: i64,
+    mut take: impl FnMut(&[u8], Option<&[u8]>, i64) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, id, if from == 0 { Offset::Beginning } else { Offset::Offset(from) }).map_err(kafka::Error::from)?;
+    reader.assign(&list).map_err(kafka::Error::from)?;
+    let mut last = Instant::now();
+    while last.elapsed() < PATIENCE {
+        match reader.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                last = Instant::now();
+                if take(message.key().unwrap_or_default(), message.payload(), message.offset())? {
+                    return Ok(());
+                }
+            }
+            // The end as of now; a transaction that is still open elsewhere may hide the rest.
+            None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+            Some(Err(e)) => super::passing(e)?,
+        }
+    }
+    Err(Error::Restore { topic: topic.to_owned(), partition: id, reason: format!("nothing came for {} s", PATIENCE.as_secs()) })
+}

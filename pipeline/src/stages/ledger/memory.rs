@@ -1,0 +1,106 @@
+//! What the ledger keeps in memory, all of it derived from the stored sends and campaigns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluice_schemas::codec::Codecs;
+use sluice_schemas::ids::{CampaignId, SendId};
+use sluice_schemas::record::{ControlState, SendState, StateCampaign, StateSend};
+use sluice_schemas::time::Millis;
+
+use super::{CAMPAIGNS, Io, NUMBERS, SENDS, Schedule, Settings, item};
+use crate::state::{Error, Read};
+
+/// The ledger of one partition.
+pub struct Ledger {
+    pub(super) io: Io,
+    pub(super) settings: Settings,
+    pub(super) schedule: Schedule,
+    pub(super) campaigns: BTreeMap<CampaignId, StateCampaign>,
+    /// Timers of sends in flight and unknown.
+    pub(super) timers: BTreeSet<(Millis, SendId)>,
+    /// Highest order of arrival given.
+    pub(super) order: i64,
+}
+
+impl Ledger {
+    /// An empty ledger; [`crate::chain::Chain::load`] fills it.
+    pub fn new(codecs: &Codecs, settings: Settings) -> Self {
+        Self {
+            io: Io::new(codecs),
+            settings,
+            schedule: Schedule::default(),
+            campaigns: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            order: 0,
+        }
+    }
+
+    pub(super) fn reload(&mut self, state: &dyn Read) -> Result<(), Error> {
+        self.schedule = Schedule::default();
+        self.campaigns.clear();
+        self.timers.clear();
+        self.order = 0;
+        state.scan(NUMBERS, &mut |account, rate| {
+            let rate = std::str::from_utf8(rate).ok().and_then(|rate| rate.parse().ok());
+            if let (Ok(account), Some(rate)) = (std::str::from_utf8(account), rate) {
+                self.schedule.rate(account, rate);
+            }
+            Ok(())
+        })?;
+        state.scan(CAMPAIGNS, &mut |id, value| {
+            let campaign = self.io.campaign.decode(value).map_err(unreadable)?;
+            let id = id16(id)?;
+            self.schedule.set_running(id.into(), campaign.state == ControlState::Running);
+            self.campaigns.insert(id.into(), campaign);
+            Ok(())
+        })?;
+        state.scan(SENDS, &mut |id, value| {
+            let send = self.io.send.decode(value).map_err(unreadable)?;
+            self.order = self.order.max(send.order);
+            self.revive(id16(id)?.into(), &send)
+        })
+    }
+
+    fn revive(&mut self, id: SendId, send: &StateSend) -> Result<(), Error> {
+        let Some(framed) = &send.outbound else { return Ok(()) };
+        let outbound = self.io.outbound.decode(framed).map_err(unreadable)?;
+        match send.state {
+            SendState::Planned => self.schedule.add(item(&outbound, send)),
+            SendState::InFlight => {
+                self.schedule.occupy(&outbound.account, &outbound.to);
+                self.timers.insert((Millis(send.due_ms), id));
+            }
+            SendState::Unknown => {
+                self.timers.insert((Millis(send.due_ms), id));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sets the timer of a send in flight or unknown, replacing the one before.
+    pub(super) fn set_timer(&mut self, id: SendId, send: &mut StateSend, due: Millis) {
+        self.timers.remove(&(Millis(send.due_ms), id));
+        send.due_ms = due.0;
+        self.timers.insert((due, id));
+    }
+
+    /// Removes the timer of a send; `due_ms` then says when a planned one may go.
+    pub(super) fn clear_timer(&mut self, id: SendId, send: &mut StateSend) {
+        self.timers.remove(&(Millis(send.due_ms), id));
+        send.due_ms = 0;
+    }
+
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        timer.into_iter().chain(self.schedule.due()).chain(self.pull_due()).min()
+    }
+}
+
+fn id16(bytes: &[u8]) -> Result<[u8; 16], Error> {
+    bytes.try_into().map_err(|_| Error::Value("key is not an identifier".into()))
+}
+
+fn unreadable(e: sluice_schemas::codec::Error) -> Error {
+    Error::Value(e.to_string())
+}

@@ -1,0 +1,387 @@
+//! Who may go next: one bucket per number, replies before transactional messages before bulk, one in flight per pair.
+//!
+//! A pure state machine; time is an argument. Its memory is rebuilt from the stored sends. Slots are a rate limiter without
+//! bursts: each message of a number gets a slot one interval after the one before, at most [`HORIZON_MS`] ahead of now, and
+//! the sender writes no byte before its slot. Inbound messages take slots too, since Meta counts both directions
+//! (contract §8).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use sluice_schemas::ids::{CampaignId, SendId};
+use sluice_schemas::record::Lane;
+use sluice_schemas::time::Millis;
+
+/// Slots are given at most this far ahead: longer than a commit takes, shorter than anyone notices.
+pub const HORIZON_MS: i64 = 200;
+/// Share of a number that bulk may use, in percent: the rest stays free for people who wait.
+pub const BULK_PERCENT: i64 = 80;
+/// Meta's default throughput of a number, messages a second, in and out together (contract §8).
+pub const DEFAULT_RATE: i64 = 80;
+/// One message per 6 s to one person, …
+const PAIR_INTERVAL_MS: i64 = 6_000;
+/// … with up to 45 borrowed (contract §8).
+const PAIR_BURST: i64 = 45;
+
+/// A planned send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The send.
+    pub id: SendId,
+    /// Order of arrival.
+    pub order: i64,
+    /// Not before this time.
+    pub not_before: Millis,
+    /// Lane.
+    pub lane: Lane,
+    /// Number.
+    pub account: String,
+    /// Recipient.
+    pub to: String,
+    /// Campaign.
+    pub campaign: Option<CampaignId>,
+}
+
+type Queue = BTreeMap<(Millis, i64), Item>;
+
+#[derive(Debug)]
+struct Number {
+    rate: i64,
+    /// Microseconds: at 1,000 messages a second an interval is one millisecond.
+    next_us: i64,
+    next_bulk_us: i64,
+    held_until: Millis,
+    reply: Queue,
+    transactional: Queue,
+    bulk: BTreeMap<CampaignId, Queue>,
+    turns: VecDeque<CampaignId>,
+    pairs: BTreeMap<String, Pair>,
+}
+
+#[derive(Debug, Default)]
+struct Pair {
+    in_flight: bool,
+    /// Theoretical arrival time of the next message (GCRA).
+    tat: Millis,
+    held_until: Millis,
+    waiting: Queue,
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self {
+            rate: DEFAULT_RATE,
+            next_us: 0,
+            next_bulk_us: 0,
+            held_until: Millis(0),
+            reply: Queue::new(),
+            transactional: Queue::new(),
+            bulk: BTreeMap::new(),
+            turns: VecDeque::new(),
+            pairs: BTreeMap::new(),
+        }
+    }
+}
+
+/// Planned sends of all numbers of a partition.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    numbers: BTreeMap<String, Number>,
+    running: BTreeSet<CampaignId>,
+}
+
+impl Schedule {
+    /// Adds a planned send.
+    pub fn add(&mut self, item: Item) {
+        let number = self.numbers.entry(item.account.clone()).or_default();
+        number.queue(&item).insert((item.not_before, item.order), item);
+    }
+
+    /// Sets a number's throughput, messages a second.
+    pub fn rate(&mut self, account: &str, rate: i64) {
+        self.numbers.entry(account.to_owned()).or_default().rate = rate.max(1);
+    }
+
+    /// Throughput of a number that bulk may use, messages a second.
+    pub fn bulk_rate(&self, account: &str) -> i64 {
+        (self.numbers.get(account).map_or(DEFAULT_RATE, |n| n.rate) * BULK_PERCENT / 100).max(1)
+    }
+
+    /// An inbound message takes a slot of its number.
+    pub fn inbound(&mut self, account: &str, now: Millis) {
+        if let Some(number) = self.numbers.get_mut(account) {
+            number.next_us = number.next_us.max(now.0 * 1000) + number.interval_us();
+        }
+    }
+
+    /// Nothing of this number leaves before `until`.
+    pub fn hold_number(&mut self, account: &str, until: Millis) {
+        let number = self.numbers.entry(account.to_owned()).or_default();
+        number.held_until = number.held_until.max(until);
+    }
+
+    /// Nothing leaves for this person before `until`.
+    pub fn hold_pair(&mut self, account: &str, to: &str, until: Millis) {
+        let number = self.numbers.entry(account.to_owned()).or_default();
+        let pair = number.pairs.entry(to.to_owned()).or_default();
+        pair.held_until = pair.held_until.max(until);
+    }
+
+    /// Whether bulk of this campaign may leave.
+    pub fn set_running(&mut self, campaign: CampaignId, running: bool) {
+        if running {
+            self.running.insert(campaign);
+        } else {
+            self.running.remove(&campaign);
+        }
+    }
+
+    /// Planned sends of a campaign on a number.
+    pub fn backlog(&self, account: &str, campaign: CampaignId) -> i64 {
+        let Some(number) = self.numbers.get(account) else { return 0 };
+        let parked = number.pairs.values().flat_map(|p| p.waiting.values()).filter(|item| item.campaign == Some(campaign)).count();
+        (number.bulk.get(&campaign).map_or(0, Queue::len) + parked) as i64
+    }
+
+    /// Takes out every planned send of a campaign.
+    pub fn drain(&mut self, account: &str, campaign: CampaignId) -> Vec<SendId> {
+        let Some(number) = self.numbers.get_mut(account) else { return Vec::new() };
+        let mut out: Vec<SendId> = number.bulk.remove(&campaign).unwrap_or_default().into_values().map(|item| item.id).collect();
+        for pair in number.pairs.values_mut() {
+            let (gone, stay) = std::mem::take(&mut pair.waiting).into_iter().partition(|(_, item)| item.campaign == Some(campaign));
+            pair.waiting = stay;
+            out.extend(Queue::into_values(gone).map(|item| item.id));
+        }
+        out
+    }
+
+    /// A send is on its way again after a restart: its pair is busy.
+    pub fn occupy(&mut self, account: &str, to: &str) {
+        self.numbers.entry(account.to_owned()).or_default().pairs.entry(to.to_owned()).or_default().in_flight = true;
+    }
+
+    /// The answer for a pair came: its next message may go.
+    pub fn release(&mut self, account: &str, to: &str, now: Millis) {
+        let Some(number) = self.numbers.get_mut(account) else { return };
+        let Some(pair) = number.pairs.get_mut(to) else { return };
+        pair.in_flight = false;
+        let waiting = pair.waiting.pop_first();
+        if waiting.is_none() && pair.tat <= now && pair.held_until <= now {
+            number.pairs.remove(to);
+        }
+        if let Some((key, item)) = waiting {
+            number.queue(&item).insert(key, item);
+        }
+    }
+
+    /// Takes the next send of any number that may go by `now`, with its slot.
+    pub fn next(&mut self, now: Millis) -> Option<(Item, Millis)> {
+        let Self { numbers, running } = self;
+        numbers.values_mut().find_map(|number| number.next(running, now))
+    }
+
+    /// When [`Schedule::next`] could have something.
+    pub fn due(&self) -> Option<Millis> {
+        self.numbers.values().filter_map(|number| number.due(&self.running)).min()
+    }
+}
+
+impl Number {
+    fn interval_us(&self) -> i64 {
+        1_000_000 / self.rate
+    }
+
+    fn bulk_interval_us(&self) -> i64 {
+        (100_000_000 / (self.rate * BULK_PERCENT)).max(1)
+    }
+
+    fn queue(&mut self, item: &Item) -> &mut Queue {
+        match (item.lane, item.campaign) {
+            (Lane::Reply, _) => &mut self.reply,
+            (Lane::Bulk, Some(campaign)) => {
+                if !self.bulk.contains_key(&campaign) {
+                    self.turns.push_back(campaign);
+                }
+                self.bulk.entry(campaign).or_default()
+            }
+            _ => &mut self.transactional,
+        }
+    }
+
+    fn next(&mut self, running: &BTreeSet<CampaignId>, now: Millis) -> Option<(Item, Millis)> {
+        let edge = (now.0 + HORIZON_MS) * 1000;
+        if self.held_until > now || self.next_us > edge {
+            return None;
+        }
+        let (item, bulk) = match self.pick(|n| Some(&mut n.reply), now).or_else(|| self.pick(|n| Some(&mut n.transactional), now)) {
+            Some(item) => (item, false),
+            None if self.next_bulk_us <= edge => (self.pick_bulk(running, now)?, true),
+            None => return None,
+        };
+        let floor = now.0 * 1000;
+        let mut slot = self.next_us.max(floor);
+        if bulk {
+            slot = slot.max(self.next_bulk_us);
+            self.next_bulk_us = slot + self.bulk_interval_us();
+            // The number's own next slot follows the last one given, not the bulk lane's spacing: a reply may come between.
+            self.next_us = self.next_us.max(floor) + self.interval_us();
+        } else {
+            self.next_us = slot + self.interval_us();
+        }
+        Some((item, Millis(slot.div_euclid(1000) + i64::from(slot % 1000 != 0))))
+    }
+
+    /// Takes the first ready item of a queue whose pair is free; the others are parked at their pair.
+    fn pick(&mut self, queue: impl Fn(&mut Self) -> Option<&mut Queue>, now: Millis) -> Option<Item> {
+        loop {
+            let first = queue(self)?.first_entry()?;
+            if first.key().0 > now {
+                return None;
+            }
+            let (key, item) = first.remove_entry();
+            let pair = self.pairs.entry(item.to.clone()).or_default();
+            if pair.in_flight {
+                pair.waiting.insert(key, item);
+                continue;
+            }
+            let free = pair.held_until.max(pair.tat.plus(-(PAIR_BURST - 1) * PAIR_INTERVAL_MS));
+            if free > now {
+                let item = Item { not_before: free, ..item };
+                queue(self)?.insert((free, item.order), item);
+                continue;
+            }
+            pair.in_flight = true;
+            pair.tat = pair.tat.max(now).plus(PAIR_INTERVAL_MS);
+            return Some(item);
+        }
+    }
+
+    /// Campaigns take turns.
+    fn pick_bulk(&mut self, running: &BTreeSet<CampaignId>, now: Millis) -> Option<Item> {
+        for _ in 0..self.turns.len() {
+            let campaign = self.turns.pop_front()?;
+            if self.bulk.get(&campaign).is_none_or(Queue::is_empty) {
+                self.bulk.remove(&campaign);
+                continue;
+            }
+            self.turns.push_back(campaign);
+            if running.contains(&campaign)
+                && let Some(item) = self.pick(|n| n.bulk.get_mut(&campaign), now)
+            {
+                return Some(item);
+            }
+        }
+        None
+    }
+
+    fn due(&self, running: &BTreeSet<CampaignId>) -> Option<Millis> {
+        let first = |queue: &Queue| queue.first_key_value().map(|((at, _), _)| *at);
+        let at = |us: i64| Millis(us.div_euclid(1000) - HORIZON_MS / 2);
+        let urgent = first(&self.reply).into_iter().chain(first(&self.transactional)).min();
+        let bulk = self.bulk.iter().filter(|(campaign, _)| running.contains(campaign)).filter_map(|(_, queue)| first(queue)).min();
+        let bulk = bulk.map(|ready| ready.max(at(self.next_bulk_us)));
+        urgent.into_iter().chain(bulk).min().map(|ready| ready.max(at(self.next_us)).max(self.held_until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn item(order: i64, lane: Lane, to: &str) -> Item {
+        Item {
+            id: SendId::from_bytes([order as u8; 16]),
+            order,
+            not_before: Millis(0),
+            lane,
+            account: "1".into(),
+            to: to.into(),
+            campaign: (lane == Lane::Bulk).then(|| CampaignId::from_bytes([1; 16])),
+        }
+    }
+
+    #[test]
+    fn replies_go_before_transactional_before_bulk() {
+        let mut schedule = Schedule::default();
+        schedule.set_running(CampaignId::from_bytes([1; 16]), true);
+        for (order, lane, to) in [(1, Lane::Bulk, "a"), (2, Lane::Transactional, "b"), (3, Lane::Reply, "c")] {
+            schedule.add(item(order, lane, to));
+        }
+        let orders: Vec<i64> = std::iter::from_fn(|| schedule.next(Millis(0))).map(|(item, _)| item.order).collect();
+        assert_eq!(orders, [3, 2, 1]);
+    }
+
+    #[test]
+    fn one_message_is_in_flight_per_pair_and_order_is_kept() {
+        let mut schedule = Schedule::default();
+        for order in 1..=3 {
+            schedule.add(item(order, Lane::Reply, "a"));
+        }
+        for order in 1..=3 {
+            let (got, _) = schedule.next(Millis(0)).expect("one is ready");
+            assert_eq!(got.order, order);
+            assert!(schedule.next(Millis(0)).is_none());
+            schedule.release("1", "a", Millis(0));
+        }
+    }
+
+    #[test]
+    fn a_paused_campaign_holds_what_is_planned() {
+        let mut schedule = Schedule::default();
+        schedule.add(item(1, Lane::Bulk, "a"));
+        assert!(schedule.next(Millis(0)).is_none());
+        assert_eq!(schedule.due(), None);
+        schedule.set_running(CampaignId::from_bytes([1; 16]), true);
+        assert!(schedule.next(Millis(0)).is_some());
+    }
+
+    #[test]
+    fn the_forty_sixth_message_to_one_person_waits() {
+        let mut schedule = Schedule::default();
+        let mut at = Vec::new();
+        for order in 0..46 {
+            schedule.add(item(order, Lane::Reply, "a"));
+        }
+        let mut now = Millis(1_000_000);
+        while at.len() < 46 {
+            match schedule.next(now) {
+                Some((_, slot)) => {
+                    at.push(slot.0);
+                    schedule.release("1", "a", now);
+                }
+                None => now = schedule.due().expect("something waits").max(now.plus(1)),
+            }
+        }
+        assert!(at[44] - at[0] < 1_000);
+        assert!(at[45] - at[0] >= 6_000);
+    }
+
+    proptest! {
+        #[test]
+        fn slots_of_a_number_are_an_interval_apart(rate in 1i64..1000, steps in proptest::collection::vec((0i64..50, 0u8..4), 1..200)) {
+            let mut schedule = Schedule::default();
+            schedule.rate("1", rate);
+            schedule.set_running(CampaignId::from_bytes([1; 16]), true);
+            let (mut now, mut order, mut slots) = (Millis(1_000), 0, Vec::new());
+            for (ms, what) in steps {
+                now = now.plus(ms);
+                if what == 3 {
+                    schedule.inbound("1", now);
+                } else {
+                    order += 1;
+                    schedule.add(item(order, [Lane::Reply, Lane::Transactional, Lane::Bulk][what as usize], &order.to_string()));
+                }
+                while let Some((_, slot)) = schedule.next(now) {
+                    prop_assert!(slot >= now && slot.since(now) <= HORIZON_MS + 1_000 / rate + 1);
+                    slots.push(slot.0);
+                }
+            }
+            slots.sort_unstable();
+            // In any second there are at most `rate` slots, and one for the edge's rounding.
+            for (i, start) in slots.iter().enumerate() {
+                let within = slots[i..].iter().take_while(|s| **s < start + 1000).count() as i64;
+                prop_assert!(within <= rate + 1 + rate * HORIZON_MS / 1000, "{within} of {rate}");
+            }
+        }
+    }
+}

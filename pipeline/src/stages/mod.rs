@@ -1,0 +1,3 @@
+//! The pure stages.
+
+pub mod ledger;

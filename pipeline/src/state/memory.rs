@@ -1,0 +1,47 @@
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Changes, Error, Read};
+
+/// State in memory: for tests, dry runs and simulation.
+#[derive(Debug, Default, Clone)]
+pub struct Memory {
+    keyed: BTreeMap<Vec<u8>, Vec<u8>>,
+    seen: HashMap<[u8; 16], u16>,
+}
+
+impl Memory {
+    /// Takes over a transaction's changes.
+    pub fn apply(&mut self, changes: &Changes, day: u16) {
+        for (key, value) in &changes.keyed {
+            match value {
+                Some(value) => self.keyed.insert(key.clone(), value.clone()),
+                None => self.keyed.remove(key),
+            };
+        }
+        for hash in &changes.seen {
+            self.seen.insert(*hash, day);
+        }
+    }
+
+    /// Remembers that dedup saw `hash` on `day`.
+    pub fn see(&mut self, hash: [u8; 16], day: u16) {
+        self.seen.insert(hash, day);
+    }
+}
+
+impl Read for Memory {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.keyed.get(key).cloned())
+    }
+
+    fn scan(&self, table: u8, row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        for (key, value) in self.keyed.range(vec![table]..vec![table + 1]) {
+            row(&key[1..], value)?;
+        }
+        Ok(())
+    }
+
+    fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error> {
+        Ok(self.seen.get(hash).copied())
+    }
+}

@@ -1,0 +1,206 @@
+//! State of one partition of a chain: committed values in a store, this transaction's changes above them.
+//!
+//! Keys begin with a table byte. Changes reach the store only after Kafka committed them; the changelog is the truth and
+//! the store can be deleted at any time.
+
+mod memory;
+mod store;
+
+use std::collections::BTreeMap;
+
+use sluice_schemas::time::Millis;
+
+pub use memory::Memory;
+pub use store::{Position, Store, Stores};
+
+/// What the disk says.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The embedded store failed.
+    #[error("state store: {0}; the folder may be deleted, it is restored from the changelog")]
+    Store(#[from] fjall::Error),
+    /// A value that this build cannot read.
+    #[error("state store: {0}")]
+    Value(String),
+}
+
+impl Error {
+    /// Stable name for metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::Value(_) => "value",
+        }
+    }
+}
+
+/// Key and value of a row.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Committed state.
+pub trait Read {
+    /// The value of a key, table byte included.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+    /// Calls `row` for every row of a table, in key order, keys without the table byte.
+    fn scan(&self, table: u8, row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error>;
+    /// The day on which dedup saw a hash last.
+    fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error>;
+}
+
+/// Uncommitted changes of one transaction.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Key with table byte → value, or `None` for a deletion.
+    pub keyed: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Hashes that dedup saw first in this transaction, in order.
+    pub seen: Vec<[u8; 16]>,
+    seen_index: std::collections::HashSet<[u8; 16]>,
+    undo: Vec<Undo>,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Keyed(Vec<u8>, Option<Option<Vec<u8>>>),
+    Seen([u8; 16]),
+}
+
+impl Changes {
+    /// From here on [`Changes::rollback`] undoes.
+    pub fn savepoint(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Undoes everything since the last savepoint.
+    pub fn rollback(&mut self) {
+        while let Some(step) = self.undo.pop() {
+            match step {
+                Undo::Keyed(key, Some(before)) => {
+                    self.keyed.insert(key, before);
+                }
+                Undo::Keyed(key, None) => {
+                    self.keyed.remove(&key);
+                }
+                Undo::Seen(hash) => {
+                    self.seen.pop();
+                    self.seen_index.remove(&hash);
+                }
+            }
+        }
+    }
+
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.keyed.is_empty() && self.seen.is_empty()
+    }
+
+    /// Forgets everything: after a commit or an abort.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// State as a stage sees it.
+pub struct View<'a> {
+    committed: &'a dyn Read,
+    changes: &'a mut Changes,
+    failed: &'a mut Option<Error>,
+}
+
+/// Days that dedup remembers: Meta resends for 7 (contract §1).
+pub const DEDUP_DAYS: u16 = 8;
+
+/// The day number that dedup stores.
+pub fn day(now: Millis) -> u16 {
+    u16::try_from(now.day()).unwrap_or_default()
+}
+
+impl<'a> View<'a> {
+    /// `failed` takes the first error of the disk, which ends the transaction: stages need not handle it.
+    pub fn new(committed: &'a dyn Read, changes: &'a mut Changes, failed: &'a mut Option<Error>) -> Self {
+        Self { committed, changes, failed }
+    }
+
+    fn or_fail<T: Default>(failed: &mut Option<Error>, result: Result<T, Error>) -> T {
+        result.unwrap_or_else(|e| {
+            failed.get_or_insert(e);
+            T::default()
+        })
+    }
+
+    /// The value of `key` in `table`.
+    pub fn get(&mut self, table: u8, key: &[u8]) -> Option<Vec<u8>> {
+        let full = full_key(table, key);
+        match self.changes.keyed.get(&full) {
+            Some(value) => value.clone(),
+            None => Self::or_fail(self.failed, self.committed.get(&full)),
+        }
+    }
+
+    /// Sets `key` in `table`.
+    pub fn put(&mut self, table: u8, key: &[u8], value: Vec<u8>) {
+        self.change(full_key(table, key), Some(value));
+    }
+
+    /// Removes `key` from `table`.
+    pub fn delete(&mut self, table: u8, key: &[u8]) {
+        self.change(full_key(table, key), None);
+    }
+
+    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let before = self.changes.keyed.insert(key.clone(), value);
+        self.changes.undo.push(Undo::Keyed(key, before));
+    }
+
+    /// Remembers `hash`; returns whether it was already known and not older than [`DEDUP_DAYS`].
+    pub fn check_and_set(&mut self, hash: [u8; 16], now: Millis) -> bool {
+        if self.changes.seen_index.contains(&hash) {
+            return true;
+        }
+        let known = Self::or_fail(self.failed, self.committed.seen(&hash));
+        if known.is_some_and(|seen| day(now).saturating_sub(seen) <= DEDUP_DAYS) {
+            return true;
+        }
+        self.changes.seen_index.insert(hash);
+        self.changes.seen.push(hash);
+        self.changes.undo.push(Undo::Seen(hash));
+        false
+    }
+}
+
+/// Key with its table byte.
+pub fn full_key(table: u8, key: &[u8]) -> Vec<u8> {
+    let mut full = Vec::with_capacity(key.len() + 1);
+    full.push(table);
+    full.extend_from_slice(key);
+    full
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollback_restores_what_the_savepoint_saw() {
+        let (store, mut changes, mut failed) = (Memory::default(), Changes::default(), None);
+        View::new(&store, &mut changes, &mut failed).put(1, b"a", b"1".to_vec());
+        changes.savepoint();
+        let mut view = View::new(&store, &mut changes, &mut failed);
+        view.put(1, b"a", b"2".to_vec());
+        view.put(1, b"b", b"3".to_vec());
+        assert!(!view.check_and_set([7; 16], Millis(0)));
+        changes.rollback();
+        let mut view = View::new(&store, &mut changes, &mut failed);
+        assert_eq!(view.get(1, b"a"), Some(b"1".to_vec()));
+        assert_eq!(view.get(1, b"b"), None);
+        assert!(!view.check_and_set([7; 16], Millis(0)));
+    }
+
+    #[test]
+    fn a_hash_is_new_again_after_eight_days() {
+        let (mut store, mut failed) = (Memory::default(), None);
+        store.see([1; 16], 10);
+        let mut at = |day: i64| View::new(&store, &mut Changes::default(), &mut failed).check_and_set([1; 16], Millis(day * Millis::DAY));
+        assert!(at(10) && at(18));
+        assert!(!at(19));
+    }
+}

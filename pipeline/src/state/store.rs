@@ -1,0 +1,157 @@
+use std::path::Path;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use serde::{Deserialize, Serialize};
+
+use super::{Changes, Error, Read};
+
+/// The embedded database of one chain instance: one keyspace pair per partition.
+pub struct Stores(Database);
+
+/// Bytes of uncommitted writes that one keyspace keeps in memory.
+const MEMTABLE: u64 = 8 << 20;
+/// Bytes of cached blocks of a chain instance.
+const CACHE: u64 = 64 << 20;
+
+/// Where a partition's store stands in the logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// Sequence of the newest transaction applied.
+    pub sequence: i64,
+    /// Next offset of the keyed changelog to read.
+    pub changelog: i64,
+    /// Next offset of the packed changelog to read.
+    pub packed: i64,
+    /// That transaction's journal record, framed.
+    pub journal: Vec<u8>,
+}
+
+const POSITION: &[u8] = &[0];
+
+impl Stores {
+    /// Opens or creates the database at `path`.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Database::builder(path).cache_size(CACHE).worker_threads(1).open()?))
+    }
+
+    /// The store of one partition.
+    pub fn partition(&self, partition: i32) -> Result<Store, Error> {
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
+        Ok(Store {
+            db: self.0.clone(),
+            keyed: self.0.keyspace(&format!("p{partition}"), options)?,
+            seen: self.0.keyspace(&format!("p{partition}-seen"), options)?,
+        })
+    }
+
+    /// Bytes on disk.
+    pub fn disk(&self) -> u64 {
+        self.0.disk_space().unwrap_or_default()
+    }
+}
+
+/// Committed state of one partition on disk.
+pub struct Store {
+    db: Database,
+    keyed: Keyspace,
+    seen: Keyspace,
+}
+
+impl Store {
+    /// Where this store stands; the default for an empty one.
+    pub fn position(&self) -> Result<Position, Error> {
+        match self.keyed.get(POSITION)? {
+            None => Ok(Position::default()),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| Error::Value(format!("position: {e}"))),
+        }
+    }
+
+    /// Takes over a committed transaction atomically. Not flushed to the disk here: what a crash of the machine loses is
+    /// restored from the changelog, since [`Position`] is lost with it.
+    pub fn apply(&self, changes: &Changes, day: u16, position: &Position) -> Result<(), Error> {
+        let mut batch = self.db.batch();
+        for (key, value) in &changes.keyed {
+            match value {
+                Some(value) => batch.insert(&self.keyed, key.as_slice(), value.as_slice()),
+                None => batch.remove(&self.keyed, key.as_slice()),
+            }
+        }
+        for hash in &changes.seen {
+            batch.insert(&self.seen, hash.as_slice(), day.to_be_bytes().as_slice());
+        }
+        let position = serde_json::to_vec(position).map_err(|e| Error::Value(e.to_string()))?;
+        batch.insert(&self.keyed, POSITION, position);
+        Ok(batch.commit()?)
+    }
+
+    /// Drops everything: when the store is of another cluster or damaged.
+    pub fn clear(&self) -> Result<(), Error> {
+        self.keyed.clear()?;
+        Ok(self.seen.clear()?)
+    }
+
+    /// Forgets hashes last seen before `day`.
+    pub fn forget_before(&self, day: u16) -> Result<usize, Error> {
+        let mut forgotten = 0;
+        for row in self.seen.iter() {
+            let (key, value) = row.into_inner()?;
+            if as_day(&value) < day {
+                self.seen.remove(key)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+}
+
+fn as_day(bytes: &[u8]) -> u16 {
+    <[u8; 2]>::try_from(bytes).map_or(0, u16::from_be_bytes)
+}
+
+impl Read for Store {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.keyed.get(key)?.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, table: u8, row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        for guard in self.keyed.prefix([table]) {
+            let (key, value) = guard.into_inner()?;
+            row(&key[1..], &value)?;
+        }
+        Ok(())
+    }
+
+    fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error> {
+        Ok(self.seen.get(hash)?.map(|value| as_day(&value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::View;
+    use sluice_schemas::time::Millis;
+
+    #[test]
+    fn what_was_applied_is_there_after_reopening() {
+        let folder = tempfile::tempdir().expect("folder");
+        let position = Position { sequence: 4, changelog: 9, packed: 2, journal: vec![1] };
+        {
+            let stores = Stores::open(folder.path()).expect("opens");
+            let store = stores.partition(3).expect("partition");
+            let (mut changes, mut failed) = (Changes::default(), None);
+            let mut view = View::new(&store, &mut changes, &mut failed);
+            view.put(1, b"k", b"v".to_vec());
+            view.check_and_set([5; 16], Millis(Millis::DAY));
+            store.apply(&changes, 1, &position).expect("applies");
+        }
+        let stores = Stores::open(folder.path()).expect("opens again");
+        let store = stores.partition(3).expect("partition");
+        assert_eq!(store.position().expect("position"), position);
+        assert_eq!(store.get(&[1, b'k']).expect("get"), Some(b"v".to_vec()));
+        assert_eq!(store.seen(&[5; 16]).expect("seen"), Some(1));
+        assert_eq!(stores.partition(4).expect("another").position().expect("position"), Position::default());
+        assert_eq!(store.forget_before(2).expect("forgets"), 1);
+        assert_eq!(store.seen(&[5; 16]).expect("seen"), None);
+    }
+}
