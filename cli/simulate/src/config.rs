@@ -66,8 +66,7 @@ impl std::str::FromStr for Span {
 
     /// `50..300` or `50`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let number =
-            |text: &str| text.trim().parse::<u32>().map_err(|_| format!("`{text}` is no number of milliseconds"));
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| format!("`{text}` is no number of milliseconds"));
         let (low, high) = text.split_once("..").unwrap_or((text, text));
         let span = Self { low: number(low)?.into(), high: number(high)?.into() };
         if span.low > span.high { Err(format!("`{text}` ends before it starts")) } else { Ok(span) }

@@ -210,10 +210,7 @@ impl State {
 fn waba(seed: &world::Waba, portfolio: Arc<Portfolio>) -> Result<Waba, Error> {
     let mut templates: HashMap<String, BTreeMap<String, Arc<Template>>> = HashMap::new();
     for template in &seed.templates {
-        templates
-            .entry(template.name.clone())
-            .or_default()
-            .insert(template.language.clone(), Arc::new(Template::new(template.clone())?));
+        templates.entry(template.name.clone()).or_default().insert(template.language.clone(), Arc::new(Template::new(template.clone())?));
     }
     Ok(Waba {
         id: seed.id.clone(),
@@ -233,10 +230,7 @@ fn number(seed: &world::Number, waba: Arc<Waba>) -> Number {
         digits: seed.display_phone_number.chars().filter(char::is_ascii_digit).collect(),
         waba,
         registered: AtomicBool::new(seed.registered),
-        throughput: Mutex::new(Bucket::new(
-            f64::from(seed.throughput),
-            seed.throughput_depth.unwrap_or(seed.throughput),
-        )),
+        throughput: Mutex::new(Bucket::new(f64::from(seed.throughput), seed.throughput_depth.unwrap_or(seed.throughput))),
         callback: RwLock::default(),
         pairs: std::array::from_fn(|_| Mutex::default()),
         seed: seed.clone(),

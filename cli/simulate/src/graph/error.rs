@@ -43,7 +43,9 @@ impl Refusal {
         Self::sub(
             100,
             33,
-            format!("Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, or does not support this operation"),
+            format!(
+                "Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, or does not support this operation"
+            ),
         )
     }
 

@@ -9,7 +9,8 @@ mod portfolio;
 mod properties;
 
 pub(crate) use bucket::Bucket;
-pub(crate) use pair::{Debt, PairRate};
+pub(crate) use pair::Debt;
+pub use pair::PairRate;
 pub(crate) use portfolio::Recipients;
 
 /// Unix milliseconds.

@@ -32,12 +32,7 @@ impl World {
                 }],
             }],
             accounts: vec![
-                Account {
-                    id: "17841400000001".into(),
-                    network: Network::Instagram,
-                    name: "acme".into(),
-                    throughput: 100,
-                },
+                Account { id: "17841400000001".into(), network: Network::Instagram, name: "acme".into(), throughput: 100 },
                 Account { id: "15550400001".into(), network: Network::Messenger, name: "Acme".into(), throughput: 300 },
             ],
             pair: PairRate::default(),
@@ -93,13 +88,7 @@ fn templates() -> Vec<TemplateSeed> {
                     {"type": "QUICK_REPLY", "text": "Confirm"}, {"type": "QUICK_REPLY", "text": "Move"}]}),
             ],
         ),
-        of(
-            "order_update",
-            "en_US",
-            "UTILITY",
-            "APPROVED",
-            vec![body("Hello {{first_name}}, order {{order_id}} is on its way.")],
-        ),
+        of("order_update", "en_US", "UTILITY", "APPROVED", vec![body("Hello {{first_name}}, order {{order_id}} is on its way.")]),
         of("spring_offer", "en_US", "MARKETING", "APPROVED", offer("Hello {{1}}, this week {{2}} off.", "Stop")),
         of("spring_offer", "de", "MARKETING", "APPROVED", offer("Hallo {{1}}, diese Woche {{2}} Rabatt.", "Stopp")),
         of(

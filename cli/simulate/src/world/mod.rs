@@ -241,9 +241,7 @@ mod tests {
     fn a_world_survives_both_file_formats() {
         let folder = tempfile::tempdir().unwrap();
         let world = World::demo();
-        for (name, text) in
-            [("world.json", serde_json::to_string(&world).unwrap()), ("world.toml", toml::to_string(&world).unwrap())]
-        {
+        for (name, text) in [("world.json", serde_json::to_string(&world).unwrap()), ("world.toml", toml::to_string(&world).unwrap())] {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
             let read = World::from_file(&path).unwrap();
