@@ -39,11 +39,9 @@ pub struct Catalog {
 pub struct Item {
     /// The tenant's own stable code; unique in the catalogue.
     pub sku: String,
-    /// Name shown to customers; also recognised in their texts.
-    pub name: String,
-    /// Names in particular languages, shown instead of `name`; recognised too.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub names: BTreeMap<Language, String>,
+    /// What it is called (`name` and `names` of the item).
+    #[serde(flatten)]
+    pub name: Name,
     /// Other words customers use for it. A word may belong to several items: then the customer is asked which.
     #[serde(default)]
     pub synonyms: Vec<String>,
@@ -75,6 +73,24 @@ pub struct Item {
     /// What one base unit costs the tenant, for the margin. Never shown to customers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Decimal>,
+}
+
+/// What an item is called. Shown to customers, and recognised in their texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    /// In any language.
+    #[serde(rename = "name")]
+    pub usual: String,
+    /// In particular languages, shown there instead.
+    #[serde(default, rename = "names", skip_serializing_if = "BTreeMap::is_empty")]
+    pub translated: BTreeMap<Language, String>,
+}
+
+impl Name {
+    /// The name for a reader of the language.
+    pub fn to(&self, language: Language) -> &str {
+        self.translated.get(&language).unwrap_or(&self.usual)
+    }
 }
 
 /// A price that applies from a quantity on.

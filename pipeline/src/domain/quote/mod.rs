@@ -12,11 +12,14 @@
 //! currency's minor unit *per part*, so a total is always the exact sum of the parts shown (see [`money`]).
 
 pub mod approval;
+mod bind;
 pub mod catalog;
+pub mod freight;
 mod lexicon;
 pub mod money;
 mod numbers;
 pub mod parse;
+mod phrases;
 pub mod price;
 pub mod render;
 mod scan;

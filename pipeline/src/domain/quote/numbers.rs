@@ -27,7 +27,7 @@ pub(super) fn count(tokens: &[Token], at: usize) -> Option<Count> {
             let value = value.checked_mul(factor)?;
             Some(with_half(tokens, Count { value, end, article: false }))
         }
-        Kind::Word if words::half(&token.folded) => Some(halves(tokens, at)),
+        Kind::Word if words::half(&token.folded) => halves(tokens, at),
         Kind::Word => spelled(tokens, at),
         _ => None,
     }
@@ -56,14 +56,16 @@ fn multiplied(tokens: &[Token], mut at: usize) -> (Decimal, usize) {
     (factor, at)
 }
 
-/// `half`, `half a dozen`, `meia dúzia`, `meio milheiro`.
-fn halves(tokens: &[Token], at: usize) -> Count {
+/// `half a dozen`, `meia dúzia`, `meia tonelada`. Half of nothing countable is another word (`areia média`).
+fn halves(tokens: &[Token], at: usize) -> Option<Count> {
     let mut end = at + 1;
     if word(tokens, end).is_some_and(|next| matches!(next, "a" | "an")) {
         end += 1;
     }
+    let next = word(tokens, end)?;
+    let countable = words::multiplier(next).is_some() || super::units::known(next).is_some();
     let (factor, end) = multiplied(tokens, end);
-    Count { value: factor * Decimal::new(5, 1), end, article: false }
+    countable.then(|| Count { value: factor.saturating_mul(Decimal::new(5, 1)), end, article: false })
 }
 
 /// Adds `and a half`, `e meio`, `y medio` after a count, unless the half begins something else (`2 e meia dúzia`).
@@ -73,10 +75,11 @@ pub(super) fn with_half(tokens: &[Token], count: Count) -> Count {
     if joined && word(tokens, at) == Some("a") {
         at += 1;
     }
-    let begins_another =
-        word(tokens, at + 1).is_some_and(|next| words::multiplier(next).is_some() || super::units::known(next).is_some());
+    let begins_another = word(tokens, at + 1).is_some_and(|next| words::multiplier(next).is_some() || super::units::known(next).is_some());
     if joined && word(tokens, at).is_some_and(words::half) && !begins_another {
-        return Count { value: count.value.saturating_add(Decimal::new(5, 1)), end: at + 1, ..count };
+        let of = count.end.checked_sub(1).and_then(|last| word(tokens, last)).and_then(words::multiplier).unwrap_or(1);
+        let half = Decimal::from(of).saturating_mul(Decimal::new(5, 1));
+        return Count { value: count.value.saturating_add(half), end: at + 1, article: false };
     }
     count
 }
@@ -114,7 +117,7 @@ fn spelled(tokens: &[Token], start: usize) -> Option<Count> {
             at += 1;
         }
         // What follows a joiner belongs to the number only if it is a smaller part of it.
-        if at > end && !word(tokens, at).and_then(words::number).is_some_and(|value| u64::from(value) < place) {
+        if at > end && word(tokens, at).and_then(words::number).is_none_or(|value| u64::from(value) >= place) {
             break;
         }
     }
@@ -168,26 +171,27 @@ mod tests {
             ("cento e vinte e tres", "123", 5),
             ("treinta y cinco", "35", 3),
             ("veinticinco", "25", 1),
-            ("meia dúzia", "6.0", 2),
-            ("half a dozen", "6.0", 3),
+            ("meia dúzia", "6", 2),
+            ("half a dozen", "6", 3),
             ("a dozen", "12", 2),
             ("two dozen", "24", 2),
             ("uma dúzia", "12", 2),
-            ("uma dúzia e meia", "12.5", 4),
+            ("uma dúzia e meia", "18", 4),
             ("2 mil", "2000", 2),
             ("10 dúzias", "120", 2),
             ("dois e meio", "2.5", 3),
             ("2 and a half", "2.5", 4),
             ("1 1/2", "1.5", 2),
             ("½", "0.5", 1),
-            ("meio milheiro", "500.0", 2),
+            ("meia tonelada", "0.5", 1),
+            ("meio milheiro", "500", 2),
             ("vinte e areia", "20", 1),
             ("3 e 2", "3", 1),
             ("dois e tres", "2", 1),
             ("2 e meia dúzia", "2", 1),
         ] {
             let tokens = tokens(written);
-            let found = count(&tokens, 0).map(|count| (count.value.to_string(), count.end));
+            let found = count(&tokens, 0).map(|count| (count.value.normalize().to_string(), count.end));
             assert_eq!(found, Some((value.to_owned(), used)), "{written}");
         }
     }
@@ -196,6 +200,6 @@ mod tests {
     fn an_article_is_told_from_a_count() {
         let article = |text| count(&tokens(text), 0).map(|count| count.article);
         assert_eq!((article("um saco"), article("a bag"), article("a dozen")), (Some(true), Some(true), Some(false)));
-        assert_eq!(article("cement"), None);
+        assert_eq!((article("cement"), article("média grossa")), (None, None));
     }
 }

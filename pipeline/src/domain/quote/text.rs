@@ -30,7 +30,11 @@ pub(super) enum Kind {
 pub(super) fn fold(text: &str) -> String {
     text.nfkd()
         .filter(|c| !is_combining_mark(*c) && !is_apostrophe(*c))
-        .map(|c| if c == '\u{2044}' { '/' } else { c })
+        .map(|c| match c {
+            '\u{2044}' => '/',
+            '×' => 'x',
+            c => c,
+        })
         .flat_map(char::to_lowercase)
         .collect()
 }
@@ -125,6 +129,8 @@ impl Lexer<'_> {
             self.number();
         } else if let Some(value) = fraction(c) {
             self.push(Kind::Number(value), self.at + 1);
+        } else if c == '×' {
+            self.push(Kind::Word, self.at + 1);
         } else if c.is_alphanumeric() {
             self.word();
         } else if c.is_whitespace() && c != '\n' || is_combining_mark(c) || is_apostrophe(c) {
@@ -148,7 +154,7 @@ impl Lexer<'_> {
 
     /// Where the digits that begin at `index` end.
     fn run(&self, index: usize) -> usize {
-        (index..).find(|i| !self.digit(*i)).unwrap_or(index)
+        (index..self.chars.len()).find(|i| !self.digit(*i)).unwrap_or(self.chars.len().max(index))
     }
 
     fn number(&mut self) {
