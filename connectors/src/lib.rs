@@ -1,5 +1,7 @@
 //! How data crosses an edge: one module per outside system.
 
 pub mod kafka;
+pub mod meta;
 pub mod postgres;
 pub mod registry;
+pub mod scylla;
