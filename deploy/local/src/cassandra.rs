@@ -23,6 +23,10 @@ pub(crate) fn command(site: &Site, jars: &Path) -> Result<Command, Error> {
         fs::write(conf.join(name), text).context(|| format!("write {name} in {}", conf.display()))?;
     }
     let mut command = java(&site.home)?;
+    if !site.durable {
+        // A test's node lives too short for the optimising compiler: it would take a third of the start's CPU for itself.
+        command.arg("-XX:TieredStopAtLevel=1");
+    }
     command
         .args(["-Xms128m", "-Xmx1g", "-XX:MaxDirectMemorySize=256m"])
         .args(["@conf/cassandra.options", "-Dcassandra.logdir=.", "-classpath"])

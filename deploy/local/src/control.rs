@@ -81,14 +81,7 @@ fn perform(stack: &Stack, line: &str) -> Result<String, String> {
         "status" => {
             let line = |engine| Ok(format!("{engine} {} {}", stack.state(engine)?, stack.address(engine)?));
             let lines = stack.engines().map(line).collect::<Result<Vec<String>, Error>>();
-            return lines
-                .map(|lines| {
-                    lines.join(
-                        "
-",
-                    )
-                })
-                .map_err(text);
+            return lines.map(|lines| lines.join("\n")).map_err(text);
         }
         _ => {}
     }

@@ -134,7 +134,7 @@ fn up(arguments: Up) -> Result<ExitCode> {
     };
     let outcome = attend(&stack, companion, &signals);
     notice("stopping");
-    // A control request may still hold the stack; it is dropped with the last one.
+    // A control request that still works holds the stack; then the engines are killed as we leave, which loses no data.
     if let Some(stack) = Arc::into_inner(stack) {
         stack.stop()?;
     }
@@ -143,11 +143,7 @@ fn up(arguments: Up) -> Result<ExitCode> {
 
 /// Waits for the first of: a signal, the companion's end, an engine's unexpected end.
 fn attend(stack: &Stack, mut companion: Option<Companion>, signals: &Receiver<()>) -> Result<ExitCode> {
-    loop {
-        match signals.recv_timeout(Duration::from_millis(200)) {
-            Err(RecvTimeoutError::Timeout) => {}
-            _ => break,
-        }
+    while let Err(RecvTimeoutError::Timeout) = signals.recv_timeout(Duration::from_millis(200)) {
         stack.check()?;
         if let Some(status) = companion.as_mut().and_then(|companion| companion.exited().transpose()) {
             return Ok(status?.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code as u8)));

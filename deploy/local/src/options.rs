@@ -73,7 +73,8 @@ impl Options {
         Self { ports, durable: true, notice: |_| {} }
     }
 
-    /// All engines on free ports, without `fsync`: what tests want. A killed process still loses nothing.
+    /// All engines on free ports, without `fsync` and tuned for a fast start: what tests want. A killed engine still loses nothing;
+    /// only a power cut would matter.
     pub fn test() -> Self {
         let ports = Engine::ALL.into_iter().map(|engine| (engine, 0)).collect();
         Self { ports, durable: false, notice: |_| {} }

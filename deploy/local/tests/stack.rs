@@ -1,7 +1,8 @@
 //! The engines as their users meet them: real clients, crashes, hangs and restarts, and nothing left behind.
 
 use std::fs;
-use std::path::Path;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ fn write_and_count(stack: &Stack, engine: Engine) -> Outcome<i64> {
 }
 
 fn kafka(brokers: &str) -> Outcome<i64> {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("acks", "all").set("transactional.id", "writer");
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", brokers).create()?;
@@ -77,7 +78,7 @@ fn processes_in(dir: &Path) -> Vec<String> {
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < deadline, "never happened: {what}");
         thread::sleep(Duration::from_millis(20));
@@ -167,7 +168,7 @@ fn an_engine_that_ends_by_itself_is_reported_with_its_log() -> Outcome {
     Ok(())
 }
 
-/// The binary with free ports, and everything of it stopped when the test ends early.
+/// A process that holds a stack, such as the binary with free ports; killed at the latest when the test ends.
 struct Up(Child);
 
 impl Up {
@@ -206,6 +207,30 @@ fn nothing_outlives_a_killed_holder_even_when_it_is_paused() -> Outcome {
     assert_eq!(write_and_count(&again, Engine::Postgres)?, 1);
     drop(again);
     clean(dir.path())?;
+    Ok(())
+}
+
+/// Holds a temporary stack until its standard input ends; run by the test below in a process of its own.
+#[test]
+#[ignore = "a part of the test below"]
+fn hold_a_temporary_stack() -> Outcome {
+    let stack = Stack::temporary(&Options::test().only(&[Engine::Postgres]))?;
+    println!("\ndir={}", stack.dir().display());
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
+}
+
+#[test]
+fn a_temporary_folder_goes_away_with_a_killed_holder() -> Outcome {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--ignored", "--exact", "--nocapture", "hold_a_temporary_stack"]);
+    let mut holder = Up(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
+    let output = BufReader::new(holder.0.stdout.take().ok_or("no output")?);
+    let dir = output.lines().find_map(|line| line.ok()?.strip_prefix("dir=").map(PathBuf::from)).ok_or("no stack")?;
+    assert!(processes_in(&dir).len() > 1);
+    drop(holder);
+    wait_until("the folder is gone", || !dir.exists());
+    assert_eq!(processes_in(&dir), Vec::<String>::new());
     Ok(())
 }
 
