@@ -1,0 +1,173 @@
+use askama::Template;
+use axum::extract::multipart::Multipart;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use sluice_connectors::postgres::config;
+use uuid::Uuid;
+
+use super::page::{Failed, Shell, manages, page};
+use super::person::Person;
+use crate::Error;
+use crate::auth::Role;
+use crate::data::campaigns::{self, New};
+use crate::data::paging::Paging;
+use crate::data::{figures, idempotency};
+use crate::error::Field;
+use crate::upload::Form;
+use crate::view::{Campaign, CampaignState, Clock, Number, Page, Refusal};
+
+#[derive(Template)]
+#[template(path = "campaigns.html")]
+struct ListPage {
+    shell: Shell,
+    page: Page<Campaign>,
+    here: String,
+    clock: Clock,
+    may_manage: bool,
+}
+
+pub(super) async fn list(State(app): State<crate::State>, person: Person, Query(paging): Query<Paging>) -> Result<Response, Failed> {
+    let here = paging.cursor.as_ref().map_or_else(|| "/campaigns".to_owned(), |cursor| format!("/campaigns?cursor={cursor}"));
+    page(&ListPage {
+        shell: Shell::new(&person, "/campaigns"),
+        page: campaigns::list(&app, &person.actor, &paging).await?,
+        here,
+        may_manage: manages(&person),
+        clock: person.clock,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "campaign.html")]
+struct CampaignPage {
+    shell: Shell,
+    c: Campaign,
+    refusals: Vec<Refusal>,
+    clock: Clock,
+    key: Uuid,
+    /// Whether its numbers may still change by themselves.
+    moving: bool,
+    may_manage: bool,
+}
+
+pub(super) async fn show(State(app): State<crate::State>, person: Person, Path(id): Path<Uuid>) -> Result<Response, Failed> {
+    let c = campaigns::get(&app, &person.actor, id).await?;
+    let refusals = if c.refused > 0 { campaigns::refusals(&app, &person.actor, id, 0).await? } else { Vec::new() };
+    let moving = c.state == CampaignState::Running || (c.funnel.in_flight + c.funnel.unknown > 0);
+    page(&CampaignPage {
+        shell: Shell::new(&person, "/campaigns"),
+        refusals,
+        key: Uuid::now_v7(),
+        moving,
+        may_manage: manages(&person),
+        clock: person.clock,
+        c,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "campaign_new.html")]
+struct NewPage {
+    shell: Shell,
+    form: NewForm,
+    numbers: Vec<Number>,
+    templates: Vec<config::Template>,
+    errors: Vec<Field>,
+    key: String,
+}
+
+/// The form's fields as they were typed.
+#[derive(Default)]
+struct NewForm {
+    name: String,
+    account: String,
+    template: String,
+    language: String,
+    phone_column: String,
+    country: String,
+    columns: String,
+    throttle: String,
+}
+
+impl From<&Form> for NewForm {
+    fn from(form: &Form) -> Self {
+        let text = |name: &str| form.text(name).to_owned();
+        Self {
+            name: text("name"),
+            account: text("account"),
+            template: text("template"),
+            language: text("language"),
+            phone_column: text("phone_column"),
+            country: text("country"),
+            columns: text("columns"),
+            throttle: text("throttle"),
+        }
+    }
+}
+
+async fn form(app: &crate::State, person: &Person, form: NewForm, errors: Vec<Field>) -> Result<Response, Failed> {
+    person.actor.require(Role::Admin, "create campaigns")?;
+    let transaction = app.pool.tenant(person.actor.tenant).await?;
+    let templates = config::templates(&transaction).await?;
+    transaction.commit().await?;
+    let numbers = figures::numbers(app, &person.actor).await?;
+    page(&NewPage {
+        shell: Shell::new(person, "/campaigns"),
+        form,
+        numbers: numbers.into_iter().filter(|number| number.channel == "whatsapp").collect(),
+        templates,
+        errors,
+        key: Uuid::now_v7().to_string(),
+    })
+}
+
+pub(super) async fn new(State(app): State<crate::State>, person: Person) -> Result<Response, Failed> {
+    let empty = NewForm { throttle: "0".to_owned(), language: "en_US".to_owned(), ..NewForm::default() };
+    form(&app, &person, empty, Vec::new()).await
+}
+
+pub(super) async fn create(State(app): State<crate::State>, person: Person, multipart: Multipart) -> Result<Response, Failed> {
+    let upload = Form::read(multipart, app.options.upload_bytes).await?;
+    let typed = NewForm::from(&upload);
+    let (new, key) = (upload.campaign()?, upload.text("key").to_owned());
+    match create_once(&app, &person, new, &key, upload).await {
+        Ok(id) => Ok(Redirect::to(&format!("/campaigns/{id}")).into_response()),
+        Err(Error::Invalid(errors)) => {
+            let mut response = form(&app, &person, typed, errors).await?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// A form that is sent twice makes one campaign.
+async fn create_once(app: &crate::State, person: &Person, new: New, key: &str, upload: Form) -> Result<Uuid, Error> {
+    let print = serde_json::to_vec(&new).map_err(|e| Error::Internal(e.to_string()))?;
+    let work = async {
+        let campaign = campaigns::create(app, &person.actor, new, upload.file).await?;
+        Ok((StatusCode::CREATED, campaign.id))
+    };
+    Ok(idempotency::once(app, &person.actor, "console/campaigns", key, &print, work).await?.1)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Keyed {
+    key: String,
+}
+
+pub(super) async fn control(
+    State(app): State<crate::State>,
+    person: Person,
+    Path((id, verb)): Path<(Uuid, String)>,
+    axum::Form(form): axum::Form<Keyed>,
+) -> Result<Response, Failed> {
+    let work = async {
+        campaigns::control(&app, &person.actor, id, &verb).await?;
+        Ok((StatusCode::OK, true))
+    };
+    idempotency::once(&app, &person.actor, &format!("console/campaigns/{id}/{verb}"), &form.key, b"", work).await?;
+    Ok(Redirect::to(&format!("/campaigns/{id}")).into_response())
+}

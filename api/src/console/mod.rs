@@ -1,0 +1,53 @@
+//! The console: pages written on the server, kept fresh by htmx on live events. Every form works without JavaScript.
+
+mod approvals;
+mod assets;
+mod campaigns;
+mod conversations;
+mod home;
+mod live;
+mod login;
+mod page;
+mod person;
+mod stages;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+pub(crate) use assets::asset;
+pub(crate) use page::Failed;
+
+use crate::{Error, State};
+
+/// The routes of the console.
+pub(crate) fn router() -> Router<State> {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/login", get(login::show).post(login::enter))
+        .route("/logout", post(login::leave))
+        .route("/campaigns", get(campaigns::list).post(campaigns::create).layer(DefaultBodyLimit::disable()))
+        .route("/campaigns/new", get(campaigns::new))
+        .route("/campaigns/{id}", get(campaigns::show))
+        .route("/campaigns/{id}/{verb}", post(campaigns::control))
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/{id}", get(conversations::show))
+        .route("/conversations/{id}/{action}", post(conversations::act))
+        .route("/approvals", get(approvals::show))
+        .route("/approvals/{id}/{action}", post(approvals::decide))
+        .route("/stages", get(stages::show))
+        .route("/live", get(live::stream))
+        .route("/assets/{*path}", get(assets::serve))
+}
+
+/// What nothing else serves.
+pub(crate) async fn missing() -> Failed {
+    Failed(Error::NotFound("page".into()))
+}
+
+/// The answer to what another site sends.
+pub(crate) fn cross_site(_: tower_http::csrf::ProtectionError) -> Response<Body> {
+    Failed(Error::Forbidden("this request came from another site; open the page here and try again".into())).into_response()
+}

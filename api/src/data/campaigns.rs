@@ -1,0 +1,202 @@
+use std::collections::HashMap;
+use std::io::Read;
+
+use jiff::Timestamp;
+use sluice_connectors::postgres::{self, Transaction, audit, campaigns, numbers};
+use sluice_schemas::ids::CampaignId;
+use uuid::Uuid;
+
+use super::paging::{self, Paging};
+use crate::auth::{Actor, Role};
+use crate::view::{self, CampaignState, Failure, Funnel, Page, Progress, Refusal};
+use crate::{Error, State};
+
+/// Refused lines shown at once.
+pub const REFUSALS: i64 = 200;
+
+/// What a new campaign is made of, besides its audience.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct New {
+    /// Name for people.
+    pub name: String,
+    /// Number it sends from.
+    pub account: String,
+    /// Template's name.
+    pub template: String,
+    /// Template's language: `en_US`.
+    pub language: String,
+    /// Columns of the CSV that fill the body's placeholders, in order.
+    pub columns: Vec<String>,
+    /// Column with the phone number; found by its name when left out.
+    pub phone_column: Option<String>,
+    /// ISO 3166 country of numbers without an international prefix.
+    pub country: Option<String>,
+    /// Messages per second it may use; 0 for no limit of its own.
+    pub throttle: i32,
+}
+
+impl New {
+    fn check(&self) -> Result<(), Error> {
+        let mut wrong = Vec::new();
+        for (field, value) in [("name", &self.name), ("account", &self.account), ("template", &self.template), ("language", &self.language)] {
+            if value.trim().is_empty() {
+                wrong.push(crate::error::Field { field: field.to_owned(), detail: format!("`{field}` is missing") });
+            }
+        }
+        if !(0..=1_000).contains(&self.throttle) {
+            wrong.push(crate::error::Field { field: "throttle".into(), detail: "`throttle` is 0 to 1000 messages a second".into() });
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+}
+
+/// Makes a draft with its audience.
+pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + Send + 'static) -> Result<view::Campaign, Error> {
+    actor.require(Role::Admin, "create campaigns")?;
+    new.check()?;
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let number = numbers::list(&transaction).await?.into_iter().find(|number| number.account == new.account);
+    transaction.commit().await?;
+    let number = number.ok_or_else(|| Error::field("account", format!("`account` {} is not one of your numbers", new.account)))?;
+    let slots = new.columns.iter().map(|column| serde_json::json!(column)).collect::<Vec<_>>();
+    let mapping = serde_json::from_value(serde_json::json!({ "body": slots })).map_err(|e| Error::field("columns", e.to_string()))?;
+    let import = campaigns::Import { country: new.country.clone(), recipient_column: new.phone_column.clone() };
+    let wanted = campaigns::New {
+        name: new.name.trim().to_owned(),
+        channel: number.channel,
+        account: new.account,
+        template_name: new.template,
+        template_language: new.language,
+        mapping,
+        throttle: new.throttle,
+        created_by: actor.name.clone(),
+    };
+    let created = campaigns::create(&app.pool, actor.tenant, &wanted, &import, audience).await.map_err(|error| match error {
+        // What the request names and does not exist is a wrong field, not a wrong address.
+        postgres::Error::NotFound { what, ref id } => Error::field(what, format!("there is no {what} {id}")),
+        other => other.into(),
+    })?;
+    get(app, actor, created.campaign.id.0).await
+}
+
+/// A page of campaigns, newest first.
+pub async fn list(app: &State, actor: &Actor, paging: &Paging) -> Result<Page<view::Campaign>, Error> {
+    let (limit, place) = (paging.limit()?, paging.place()?);
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let rows = campaigns::list(&transaction, place.map(|(at, id)| (at, CampaignId(id))), limit + 1).await?;
+    let (rows, next_cursor) = paging::page(rows, limit, |row| (row.created_at, row.id.0));
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+    let mut counters = counters(&transaction, &ids).await?;
+    let labels = labels(&transaction).await?;
+    transaction.commit().await?;
+    let shown = |row: campaigns::Campaign| {
+        let (funnel, failures) = counters.remove(&row.id.0).unwrap_or_default();
+        shown(app, row, funnel, failures, &labels)
+    };
+    Ok(Page { data: rows.into_iter().map(shown).collect::<Result<_, _>>()?, next_cursor })
+}
+
+/// One campaign.
+pub async fn get(app: &State, actor: &Actor, id: Uuid) -> Result<view::Campaign, Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let campaign = read(app, &transaction, id).await?;
+    transaction.commit().await?;
+    Ok(campaign)
+}
+
+async fn read(app: &State, transaction: &Transaction, id: Uuid) -> Result<view::Campaign, Error> {
+    let row = campaigns::get(transaction, CampaignId(id)).await?;
+    let (funnel, failures) = counters(transaction, &[id]).await?.remove(&id).unwrap_or_default();
+    shown(app, row, funnel, failures, &labels(transaction).await?)
+}
+
+/// Lines of the upload that were refused, behind line `after`.
+pub async fn refusals(app: &State, actor: &Actor, id: Uuid, after: i64) -> Result<Vec<Refusal>, Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let rows = campaigns::refusals(&transaction, CampaignId(id), after, REFUSALS).await?;
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(|r| Refusal { line: r.line.cast_signed(), reason: r.reason, content: r.excerpt }).collect())
+}
+
+/// `start`, `pause`, `resume`, `cancel`.
+pub async fn control(app: &State, actor: &Actor, id: Uuid, verb: &str) -> Result<view::Campaign, Error> {
+    actor.require(Role::Admin, "control campaigns")?;
+    let action = match verb {
+        "start" => campaigns::Action::Start,
+        "pause" => campaigns::Action::Pause(format!("by {}", actor.name)),
+        "resume" => campaigns::Action::Resume,
+        "cancel" => campaigns::Action::Cancel,
+        _ => return Err(Error::NotFound(format!("action `{verb}`"))),
+    };
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    campaigns::control(&transaction, CampaignId(id), &action, Timestamp::now()).await?;
+    audit::record(&transaction, &actor.name, &format!("campaign.{verb}"), &id.to_string(), &serde_json::json!({})).await?;
+    let campaign = read(app, &transaction, id).await?;
+    transaction.commit().await?;
+    Ok(campaign)
+}
+
+type Counters = HashMap<Uuid, (Funnel, Vec<Failure>)>;
+
+/// The funnels of several campaigns in one statement: one snapshot, one round trip.
+async fn counters(transaction: &Transaction, ids: &[Uuid]) -> Result<Counters, Error> {
+    let sql = "select campaign_id, state, code, sum(n)::bigint from campaign_counters
+               where tenant_id = $1 and campaign_id = any($2) group by campaign_id, state, code having sum(n) <> 0";
+    let mut counters = Counters::new();
+    for row in transaction.query(sql, &[&transaction.tenant()?.0, &ids]).await? {
+        let (state, code, n): (String, i32, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        let (funnel, failures) = counters.entry(row.try_get(0)?).or_default();
+        funnel.add(&state, n);
+        if state == "failed" {
+            failures.push(Failure { code, n, explanation: view::explain(code).to_owned() });
+        }
+    }
+    for (_, failures) in counters.values_mut() {
+        failures.sort_by_key(|failure| (-failure.n, failure.code));
+    }
+    Ok(counters)
+}
+
+/// Numbers as people write them, by account.
+async fn labels(transaction: &Transaction) -> Result<HashMap<String, String>, Error> {
+    let rows = numbers::list(transaction).await?;
+    Ok(rows.into_iter().filter_map(|n| n.display_phone_number.map(|label| (n.account, label))).collect())
+}
+
+fn shown(
+    app: &State,
+    c: campaigns::Campaign,
+    funnel: Funnel,
+    failures: Vec<Failure>,
+    labels: &HashMap<String, String>,
+) -> Result<view::Campaign, Error> {
+    let state = CampaignState::from_name(&c.state).ok_or_else(|| Error::Internal(format!("unknown campaign state {}", c.state)))?;
+    let started = c.started_at.map(Timestamp::as_millisecond);
+    let progress = if state == CampaignState::Running {
+        app.rates.see(c.id, &funnel, started, Timestamp::now().as_millisecond())
+    } else {
+        Progress::default()
+    };
+    Ok(view::Campaign {
+        id: c.id.0,
+        name: c.name,
+        state,
+        pause_reason: c.pause_reason,
+        number: labels.get(&c.account).unwrap_or(&c.account).clone(),
+        account: c.account,
+        template: c.template_name,
+        language: c.template_language,
+        throttle: c.throttle,
+        epoch: c.epoch,
+        refused: c.refused,
+        duplicates: c.duplicates,
+        created_by: c.created_by,
+        created_at: c.created_at.to_string(),
+        started_at: c.started_at.map(|at| at.to_string()),
+        finished_at: c.finished_at.map(|at| at.to_string()),
+        funnel,
+        progress,
+        failures,
+    })
+}

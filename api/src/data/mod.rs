@@ -1,0 +1,33 @@
+//! What the handlers read and change, in the types that are shown.
+
+pub mod campaigns;
+pub mod commands;
+pub mod figures;
+pub mod history;
+pub mod idempotency;
+pub mod paging;
+pub mod quotes;
+pub mod rates;
+pub mod upload;
+
+use sluice_connectors::postgres;
+
+use crate::Error;
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        match error {
+            postgres::Error::NotFound { what, .. } => Self::NotFound(what.to_owned()),
+            postgres::Error::State { .. } | postgres::Error::Exists { .. } => Self::Conflict(error.to_string()),
+            postgres::Error::Invalid { ref field, ref reason } => Self::field(field, format!("`{field}`: {reason}")),
+            ref outage if outage.is_outage() => Self::Unavailable { service: "postgres", cause: error.to_string() },
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        postgres::Error::from(error).into()
+    }
+}

@@ -1,0 +1,136 @@
+use axum::Json as Answer;
+use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::extract::{Path, Query};
+use crate::Error;
+use crate::auth::Actor;
+use crate::data::campaigns::{self, New};
+use crate::data::idempotency;
+use crate::data::paging::Paging;
+use crate::error::Problem;
+use crate::upload::Form;
+use crate::view::{Campaign, Page, Refusal};
+
+/// Largest JSON body; longer lists come as multipart, which is read as it arrives.
+const JSON_BYTES: usize = 32 * 1024 * 1024;
+
+/// Campaigns, newest first.
+#[utoipa::path(get, path = "/campaigns", tag = "campaigns", params(Paging), responses(
+    (status = 200, body = Page<Campaign>),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(_app): State<crate::State>,
+    actor: Actor,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<Campaign>>, Error> {
+    Ok(Answer(campaigns::list(&_app, &actor, &paging).await?))
+}
+
+/// One campaign.
+#[utoipa::path(get, path = "/campaigns/{id}", tag = "campaigns", params(("id" = Uuid, Path)), responses(
+    (status = 200, body = Campaign),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(State(_app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Campaign>, Error> {
+    Ok(Answer(campaigns::get(&_app, &actor, id).await?))
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct After {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lines of the upload that were refused.
+#[utoipa::path(get, path = "/campaigns/{id}/refusals", tag = "campaigns", params(("id" = Uuid, Path), After), responses(
+    (status = 200, body = Page<Refusal>),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn refusals(
+    State(_app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Query(after): Query<After>,
+) -> Result<Answer<Page<Refusal>>, Error> {
+    let wrong = || Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged");
+    let after = after.cursor.map_or(Ok(0), |text| text.parse().map_err(|_| wrong()))?;
+    let data = campaigns::refusals(&_app, &actor, id, after).await?;
+    let next_cursor = data.last().filter(|_| data.len() as i64 == campaigns::REFUSALS).map(|last| last.line.to_string());
+    Ok(Answer(Page { data, next_cursor }))
+}
+
+/// A campaign with its audience as CSV text.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct WithText {
+    #[serde(flatten)]
+    #[schema(inline)]
+    new: New,
+    /// The audience: CSV with a line of headings.
+    csv: String,
+}
+
+/// Creates a draft with its audience. JSON carries the CSV as text; `multipart/form-data` has the same fields as parts (`columns`
+/// separated by commas) and `csv` as the last one, and may be far larger. Takes the role admin.
+#[utoipa::path(post, path = "/campaigns", tag = "campaigns", request_body = WithText,
+    params(("Idempotency-Key" = String, Header, description = "one per intended change")),
+    responses(
+        (status = 201, body = Campaign),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn create(
+    State(_app): State<crate::State>,
+    actor: Actor,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<(StatusCode, Answer<Created>), Error> {
+    let key = idempotency::key(&headers)?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let (status, body) = if kind.starts_with("multipart/form-data") {
+        let multipart = Multipart::from_request(request, &_app).await.map_err(|e| Error::field("body", e.body_text()))?;
+        let form = Form::read(multipart, _app.options.upload_bytes).await?;
+        let new = form.campaign()?;
+        // The file streams by and cannot be hashed first: the key stands for its fields.
+        let print = serde_json::to_vec(&new).map_err(|e| Error::Internal(e.to_string()))?;
+        let work = async { campaigns::create(&_app, &actor, new, form.file).await.map(created) };
+        idempotency::once(&_app, &actor, "campaigns", &key, &print, work).await?
+    } else {
+        let bytes = axum::body::to_bytes(request.into_body(), JSON_BYTES).await.map_err(|_| Error::TooLarge(JSON_BYTES))?;
+        let WithText { new, csv } = super::extract::Json::from_bytes(&bytes)?.0;
+        let work = async { campaigns::create(&_app, &actor, new, std::io::Cursor::new(csv)).await.map(created) };
+        idempotency::once(&_app, &actor, "campaigns", &key, &bytes, work).await?
+    };
+    Ok((status, Answer(body)))
+}
+
+/// A campaign as JSON, so that an answer that was kept is given again as it was.
+type Created = serde_json::Value;
+
+fn created(campaign: Campaign) -> (StatusCode, Created) {
+    (StatusCode::CREATED, serde_json::to_value(campaign).unwrap_or_default())
+}
+
+/// Starts, pauses, resumes or cancels. Takes the role admin.
+#[utoipa::path(post, path = "/campaigns/{id}/{action}", tag = "campaigns",
+    params(("id" = Uuid, Path), ("action" = String, Path, description = "`start`, `pause`, `resume`, `cancel`"),
+        ("Idempotency-Key" = String, Header, description = "one per intended change")),
+    responses(
+        (status = 200, body = Campaign),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn control(
+    State(_app): State<crate::State>,
+    actor: Actor,
+    Path((id, action)): Path<(Uuid, String)>,
+    headers: HeaderMap,
+) -> Result<Answer<Created>, Error> {
+    let key = idempotency::key(&headers)?;
+    let work = async { campaigns::control(&_app, &actor, id, &action).await.map(|campaign| (StatusCode::OK, created(campaign).1)) };
+    let (_, body) = idempotency::once(&_app, &actor, &format!("campaigns/{id}/{action}"), &key, b"", work).await?;
+    Ok(Answer(body))
+}

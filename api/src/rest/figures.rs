@@ -1,0 +1,26 @@
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::Error;
+use crate::auth::Actor;
+use crate::data::figures;
+use crate::error::Problem;
+use crate::view::{Number, Page, Stage};
+
+/// How each chain and effect keeps up.
+#[utoipa::path(get, path = "/stages", tag = "operation", responses(
+    (status = 200, body = Page<Stage>),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn stages(State(_app): State<crate::State>, _actor: Actor) -> Answer<Page<Stage>> {
+    Answer(Page { data: _app.stages.all(), next_cursor: None })
+}
+
+/// The tenant's numbers and accounts.
+#[utoipa::path(get, path = "/numbers", tag = "operation", responses(
+    (status = 200, body = Page<Number>),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn numbers(State(_app): State<crate::State>, actor: Actor) -> Result<Answer<Page<Number>>, Error> {
+    Ok(Answer(Page { data: figures::numbers(&_app, &actor).await?, next_cursor: None }))
+}

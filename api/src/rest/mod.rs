@@ -1,0 +1,111 @@
+//! `/api/v1`: JSON for programs. Every handler is described by its own annotation; `api/openapi.json` is the sum of them.
+
+mod campaigns;
+mod conversations;
+mod events;
+mod extract;
+mod figures;
+mod quotes;
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::Modify;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Error, State};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "sluice",
+        description = "Conversations, quotes and campaigns of one tenant. The bearer token names the tenant. Errors are RFC 9457 problem \
+                       documents; lists are `{data, next_cursor}`; every POST takes an `Idempotency-Key`; times are RFC 3339, UTC.",
+        version = "1"
+    ),
+    components(schemas(crate::error::Problem)),
+    security(("token" = [])),
+    modifiers(&Token)
+)]
+struct Description;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+fn described() -> OpenApiRouter<State> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(campaigns::list, campaigns::create))
+        .routes(routes!(campaigns::get))
+        .routes(routes!(campaigns::refusals))
+        .routes(routes!(campaigns::control))
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::get))
+        .routes(routes!(conversations::messages))
+        .routes(routes!(conversations::command))
+        .routes(routes!(quotes::list))
+        .routes(routes!(quotes::get))
+        .routes(routes!(quotes::decide))
+        .routes(routes!(figures::stages))
+        .routes(routes!(figures::numbers))
+        .routes(routes!(events::stream));
+    OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", v1)
+}
+
+/// The API's description, as committed in `api/openapi.json`.
+pub fn description() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
+}
+
+/// The routes of the API.
+pub(crate) fn router() -> Router<State> {
+    let (router, description) = described().split_for_parts();
+    router
+        .route("/api/v1/openapi.json", get(move || std::future::ready(Json(description.clone()))))
+        .route("/api/v1/{*rest}", axum::routing::any(unknown))
+        .layer(axum::middleware::from_fn(fresh))
+}
+
+async fn unknown() -> Error {
+    Error::NotFound("such address; /api/v1/openapi.json lists them".into())
+}
+
+/// Answers are of the moment, and axum's own refusals become problem documents like ours.
+async fn fresh(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let ours = response.headers().contains_key(header::CONTENT_TYPE) && is_ours(&response);
+    if response.status() == axum::http::StatusCode::METHOD_NOT_ALLOWED && !ours {
+        response = Error::NotFound("such method at this address".into()).into_response();
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn is_ours(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_description_is_the_served_one() {
+        let served = super::description().to_pretty_json().expect("writes");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(path, format!("{served}\n")).expect("writes the file");
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(committed.trim_end() == served, "api/openapi.json is out of date: run this test with UPDATE_OPENAPI=1");
+    }
+}

@@ -1,0 +1,61 @@
+use std::sync::Arc;
+
+use sluice_connectors::kafka::producer::Producer;
+use sluice_connectors::postgres::Pool;
+use sluice_schemas::codec::Codecs;
+
+use crate::auth::throttle::Throttle;
+use crate::data::history::History;
+use crate::data::rates::Rates;
+use crate::live::{Hub, replay};
+use crate::{Options, Stages};
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    /// How it is served.
+    pub options: Arc<Options>,
+    /// Configuration, control and projections.
+    pub pool: Pool,
+    /// Message history; `None` where a process has none.
+    pub history: Option<History>,
+    /// Writes commands.
+    pub producer: Producer,
+    /// Records' codecs.
+    pub codecs: Codecs,
+    /// Changes as they happen; fed by the task that reads the topics.
+    pub hub: Hub,
+    /// Reads changes again from Kafka, for streams that are resumed.
+    pub replay: replay::Reader,
+    /// How each stage keeps up; fed by the task that measures.
+    pub stages: Stages,
+    /// Settled units of each campaign over the last minutes.
+    pub(crate) rates: Arc<Rates>,
+    /// Failed logins.
+    pub(crate) logins: Arc<Throttle>,
+}
+
+impl State {
+    /// The state of a process, with an empty hub and no measurements yet.
+    pub fn new(
+        options: Options,
+        kafka: &sluice_connectors::kafka::Options,
+        pool: Pool,
+        history: Option<History>,
+        producer: Producer,
+        codecs: Codecs,
+    ) -> Self {
+        Self {
+            options: Arc::new(options),
+            pool,
+            history,
+            producer,
+            replay: replay::Reader::new(kafka, codecs.clone()),
+            codecs,
+            hub: Hub::default(),
+            stages: Stages::default(),
+            rates: Arc::default(),
+            logins: Arc::default(),
+        }
+    }
+}

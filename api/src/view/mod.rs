@@ -1,0 +1,50 @@
+//! What the API and the console show. One type per thing: the API writes it as JSON, the console as HTML.
+
+mod campaign;
+mod conversation;
+mod figures;
+mod quote;
+mod time;
+
+pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
+pub use conversation::{Conversation, Direction, Message, Window};
+pub use figures::{Number, Stage, Today};
+pub use quote::{Line, Money, Quote, lines};
+pub use time::{Clock, Moment, duration};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Send it as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A count with separators: `1,234,567`.
+pub fn count(n: impl std::borrow::Borrow<i64>) -> String {
+    let n = *n.borrow();
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if n < 0 {
+        out.push('-');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!([0, 999, 1_000, -1_234_567].map(super::count), ["0", "999", "1,000", "-1,234,567"]);
+    }
+}
