@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod domain;
+pub mod effects;
 pub mod runner;
 pub mod stages;
 pub mod state;

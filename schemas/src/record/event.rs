@@ -10,6 +10,8 @@ pub struct RawEvent {
     pub tenant: TenantId,
     /// `whatsapp`, `instagram`, `messenger`, or the unknown `object`.
     pub channel: String,
+    /// The body's `object`.
+    pub object: String,
     /// `entry[].id`.
     pub entry_id: String,
     /// `entry[].time` as received.
@@ -38,6 +40,31 @@ pub struct RawEvent {
     /// The update, as received.
     #[serde(with = "serde_bytes")]
     pub raw: Vec<u8>,
+}
+
+impl RawEvent {
+    /// What `meta::parse` needs beside the slice: parsing a stored update gives the event that parsing its body gave.
+    pub fn context(&self) -> crate::meta::split::Context<'_> {
+        use std::borrow::Cow;
+        let text = |text: &'_ str| (!text.is_empty()).then_some(());
+        crate::meta::split::Context {
+            channel: match self.channel.as_str() {
+                "whatsapp" => Some(crate::meta::Channel::Whatsapp),
+                "instagram" => Some(crate::meta::Channel::Instagram),
+                "messenger" => Some(crate::meta::Channel::Messenger),
+                _ => None,
+            },
+            object: Cow::Borrowed(&self.object),
+            entry_id: text(&self.entry_id).map(|()| Cow::Borrowed(self.entry_id.as_str())),
+            entry_time: self.entry_time,
+            field: text(&self.field).map(|()| Cow::Borrowed(self.field.as_str())),
+            account: text(&self.account).map(|()| Cow::Borrowed(self.account.as_str())),
+            display_phone_number: self.display_phone_number.as_deref().map(Cow::Borrowed),
+            shape: serde_json::from_value(serde_json::Value::String(self.shape.clone())).unwrap_or(crate::meta::Shape::Unknown),
+            contact: self.contact.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(Cow::Borrowed),
+            position: u32::try_from(self.position).unwrap_or_default(),
+        }
+    }
 }
 
 /// One deduplicated fact, understood.

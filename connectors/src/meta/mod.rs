@@ -1,0 +1,141 @@
+//! Meta's Graph API: one attempt, one exchange, and an honest word about what is known afterwards.
+
+mod render;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sluice_schemas::meta::{Response, response};
+use sluice_schemas::record::Outcome;
+
+pub use render::{Command, render};
+
+/// Where the Graph API is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Base address for WhatsApp and Messenger.
+    pub graph_url: String,
+    /// Base address for Instagram.
+    pub instagram_url: String,
+    /// API version.
+    pub version: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            graph_url: "https://graph.facebook.com".into(),
+            instagram_url: "https://graph.instagram.com".into(),
+            version: "v26.0".into(),
+        }
+    }
+}
+
+/// A client that neither retries nor follows redirects: a second transmission is the ledger's decision alone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    options: Options,
+}
+
+/// What an exchange showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// What is proven.
+    pub outcome: Outcome,
+    /// Meta's message id.
+    pub wamid: Option<String>,
+    /// Meta's error code.
+    pub code: Option<i32>,
+    /// Class of the error code.
+    pub class: Option<&'static str>,
+    /// In words, without message text.
+    pub detail: Option<String>,
+    /// 0 when no answer came.
+    pub http_status: u16,
+}
+
+/// Error codes that say nothing about whether the message was taken (contract §7): with a 5xx they prove nothing.
+const VAGUE: [i64; 3] = [1, 2, 131_000];
+
+impl Client {
+    /// A client that gives up an exchange after `timeout`.
+    pub fn new(options: &Options, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .timeout(timeout)
+            .connect_timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(1024)
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self { http, options: options.clone() })
+    }
+
+    /// Transmits `body` from `account` once.
+    pub async fn send(&self, channel: &str, account: &str, token: &SecretString, body: String) -> Exchange {
+        let base = if channel == "instagram" { &self.options.instagram_url } else { &self.options.graph_url };
+        let url = format!("{base}/{}/{account}/messages", self.options.version);
+        let request = self.http.post(url).bearer_auth(token.expose_secret()).header("content-type", "application/json").body(body);
+        match request.send().await {
+            // No connection, no byte.
+            Err(e) if e.is_connect() => Exchange::nothing(Outcome::Unwritten, "no connection to Meta"),
+            Err(e) => Exchange::nothing(Outcome::Unknown, if e.is_timeout() { "no answer in time" } else { "the connection broke" }),
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                match answer.bytes().await {
+                    Ok(bytes) => Exchange::read(status, &bytes),
+                    Err(_) => Exchange { http_status: status, ..Exchange::nothing(Outcome::Unknown, "the answer was cut") },
+                }
+            }
+        }
+    }
+}
+
+impl Exchange {
+    fn nothing(outcome: Outcome, detail: &str) -> Self {
+        Self { outcome, wamid: None, code: None, class: None, detail: Some(detail.into()), http_status: 0 }
+    }
+
+    /// Reads an answer. Only an error object of the Graph API proves that the message was not taken.
+    pub fn read(status: u16, body: &[u8]) -> Self {
+        let unknown = |detail: &str| Self { http_status: status, ..Self::nothing(Outcome::Unknown, detail) };
+        match response(Some(status), body) {
+            Response::Accepted { id: Some(id), .. } => {
+                Self { outcome: Outcome::Accepted, wamid: Some(id), code: None, class: None, detail: None, http_status: status }
+            }
+            Response::ApiError { code: Some(code), .. } if status >= 500 && VAGUE.contains(&code) => unknown("a server error that proves nothing"),
+            Response::ApiError { code: Some(code), class, message, details, .. } => Self {
+                outcome: Outcome::Rejected,
+                wamid: None,
+                code: i32::try_from(code).ok(),
+                class: Some(class.as_str()),
+                detail: details.or(message),
+                http_status: status,
+            },
+            _ => unknown("the answer is not one of the Graph API"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_error_object_proves_a_refusal() {
+        let throttled = br#"{"error":{"message":"(#131056) Pair rate","code":131056}}"#;
+        let outcome = |status, body: &[u8]| Exchange::read(status, body).outcome;
+        assert_eq!(outcome(400, throttled), Outcome::Rejected);
+        assert_eq!(Exchange::read(400, throttled).class, Some("throttle"));
+        assert_eq!(outcome(503, br#"{"error":{"message":"down","code":2}}"#), Outcome::Unknown);
+        assert_eq!(outcome(503, br#"{"error":{"message":"overloaded","code":131016}}"#), Outcome::Rejected);
+        assert_eq!(outcome(502, b"<html>bad gateway</html>"), Outcome::Unknown);
+        assert_eq!(outcome(200, br#"{"messaging_product":"whatsapp","mess"#), Outcome::Unknown);
+        assert_eq!(outcome(200, br#"{"messages":[]}"#), Outcome::Unknown);
+        let taken = br#"{"messaging_product":"whatsapp","contacts":[{"input":"+1","wa_id":"1"}],"messages":[{"id":"wamid.A"}]}"#;
+        assert_eq!(Exchange::read(200, taken).wamid.as_deref(), Some("wamid.A"));
+    }
+}

@@ -1,0 +1,4 @@
+//! What the stages decide: pure rules without input or output of their own.
+
+pub mod callback;
+pub mod quote;

@@ -1,0 +1,141 @@
+//! The sender: the only room that transmits.
+//!
+//! Guarantee: at most once. A claim's offset is committed before the claim is seen here, so no crash, restart or rebalance
+//! hands the same claim out twice; the lease, checked just before the write, bounds how late a paused process may still
+//! write. What happened comes back through `send.results`; if that is lost too, the ledger's timer calls it unknown.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use secrecy::SecretString;
+use sluice_connectors::kafka::consumer::{Batch, Stop};
+use sluice_connectors::kafka::producer::{Out, Producer};
+use sluice_connectors::meta::{Client, Exchange, render};
+use sluice_schemas::codec::{Codec, Codecs};
+use sluice_schemas::record::{Claim, Outcome, SendResult};
+use sluice_schemas::time::Millis;
+use sluice_schemas::topics::{self, SEND_RESULTS};
+use tokio::sync::Semaphore;
+
+use crate::domain::callback::Keys;
+
+/// Access tokens by account, refreshed from the configuration.
+pub type Tokens = Arc<ArcSwap<HashMap<String, SecretString>>>;
+
+/// Exchanges at once; each holds one body and one connection.
+const CONCURRENCY: usize = 1_024;
+/// An answer that Kafka does not take is offered again for this long.
+const RESULT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The sender of one process.
+#[derive(Clone)]
+pub struct Sender {
+    client: Client,
+    producer: Producer,
+    keys: Keys,
+    tokens: Tokens,
+    claim: Codec<Claim>,
+    result: Codec<SendResult>,
+    places: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl Sender {
+    /// A sender that stops writing when `stop` is set.
+    pub fn new(client: Client, producer: Producer, keys: Keys, tokens: Tokens, codecs: &Codecs, stop: Stop) -> Self {
+        Self { client, producer, keys, tokens, claim: codecs.of(), result: codecs.of(), places: Arc::new(Semaphore::new(CONCURRENCY)), stop }
+    }
+
+    /// Takes over a batch of claims whose offsets are committed.
+    pub fn take(&self, runtime: &tokio::runtime::Handle, batch: &Batch) {
+        for record in batch {
+            match self.claim.decode(&record.record) {
+                Ok(claim) => {
+                    let sender = self.clone();
+                    let partition = record.partition;
+                    runtime.spawn(async move { sender.transmit(partition, claim).await });
+                }
+                // The ledger's timer turns it into unknown: shown, never lost.
+                Err(e) => tracing::error!(kind = e.kind(), offset = record.offset, "a claim cannot be read: {e}"),
+            }
+        }
+    }
+
+    /// Waits until every exchange has ended and its answer is written.
+    pub async fn drain(&self) {
+        // Closing would fail waiters; taking all places means that nobody holds one.
+        let _all = self.places.acquire_many(CONCURRENCY as u32).await;
+    }
+
+    async fn transmit(&self, partition: i32, claim: Claim) {
+        let Ok(_place) = self.places.acquire().await else { return };
+        let early = claim.slot_ms - Millis::now().0;
+        if early > 0 {
+            tokio::time::sleep(Duration::from_millis(early as u64)).await;
+        }
+        let exchange = self.exchange(&claim).await;
+        super::metrics::SENDS.with_label_values(&[exchange.outcome.name(), exchange.class.unwrap_or("none")]).inc();
+        self.answer(partition, &claim, exchange).await;
+    }
+
+    async fn exchange(&self, claim: &Claim) -> Exchange {
+        let unwritten = |detail: &str| Exchange {
+            outcome: Outcome::Unwritten,
+            wamid: None,
+            code: None,
+            class: None,
+            detail: Some(detail.to_owned()),
+            http_status: 0,
+        };
+        let Some(token) = self.tokens.load().get(&claim.account).cloned() else {
+            return Exchange { outcome: Outcome::Rejected, class: Some("account"), ..unwritten("no access token is known for this account") };
+        };
+        let callback = self.keys.sign(&claim.account, claim.send_id, claim.attempt);
+        let body = match render(&claim.channel, &claim.to, &claim.body, &callback) {
+            Ok(body) => body,
+            Err(e) => return Exchange { outcome: Outcome::Rejected, class: Some("permanent"), ..unwritten(&e.to_string()) },
+        };
+        if self.stop.load(Ordering::Acquire) {
+            return unwritten("the sender is stopping");
+        }
+        if Millis::now().0 >= claim.not_after_ms {
+            return unwritten("the lease is over");
+        }
+        self.client.send(&claim.channel, &claim.account, &token, body).await
+    }
+
+    async fn answer(&self, partition: i32, claim: &Claim, exchange: Exchange) {
+        let result = SendResult {
+            tenant: claim.tenant,
+            account: claim.account.clone(),
+            send_id: claim.send_id,
+            attempt: claim.attempt,
+            outcome: exchange.outcome,
+            wamid: exchange.wamid,
+            code: exchange.code,
+            class: exchange.class.map(Into::into),
+            detail: exchange.detail,
+            http_status: i32::from(exchange.http_status),
+            at_ms: Millis::now().0,
+        };
+        let Ok(payload) = self.result.encode(&result) else { return };
+        let out = Out {
+            topic: SEND_RESULTS,
+            partition,
+            key: topics::key(claim.tenant, &claim.send_id).into_bytes(),
+            payload: Some(payload),
+            headers: Vec::new(),
+        };
+        let until = tokio::time::Instant::now() + RESULT_PATIENCE;
+        while let Err(e) = self.producer.send_all(vec![out.clone()]).await {
+            tracing::warn!(error = %e, send_id = %claim.send_id, "an answer is not written yet");
+            if tokio::time::Instant::now() >= until {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}

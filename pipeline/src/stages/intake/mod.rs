@@ -1,0 +1,296 @@
+//! The intake chain: dedup → conversation → quote over one partition.
+
+mod commands;
+mod memory;
+
+use sluice_schemas::codec::{Codec, Codecs};
+use sluice_schemas::ids::{ConversationId, SendId, TenantId, TraceId};
+use sluice_schemas::meta::{self, Kind};
+use sluice_schemas::record::{Command, Config, Conversation, Event, Lane, Outbound, Quote, RawEvent};
+use sluice_schemas::time::Millis;
+use sluice_schemas::topics::{self, CONFIG, CONVERSATION_COMMANDS, CONVERSATIONS, EVENTS, OUTBOUND_REPLY, QUOTES};
+
+use super::conversation::{self, Person};
+use super::dedup;
+use super::quoting::{Answer, Kept};
+use crate::chain::{Chain, Context, Incoming, Poison};
+use crate::domain::quote::Request;
+use crate::state::Read;
+
+use memory::Memory;
+
+/// Table of conversations: conversation id → `Conversation`.
+const CONVERSATION: u8 = 1;
+/// Table of aliases: tenant, account, 0, phone or user id → conversation id.
+const ALIAS: u8 = 2;
+/// Table of quotes: quote id → `Quote`.
+const QUOTE: u8 = 3;
+/// Table of what is kept beside a quote: quote id → JSON of `Kept`.
+const KEPT: u8 = 4;
+/// Table of requests that miss something: conversation id → JSON of `Request`.
+const PENDING: u8 = 5;
+/// Table of configuration: key of the record → framed `Config`.
+const CONFIGURATION: u8 = 6;
+
+/// The chain of one partition.
+pub struct Intake {
+    raw: Codec<RawEvent>,
+    event: Codec<Event>,
+    command: Codec<Command>,
+    config: Codec<Config>,
+    conversation: Codec<Conversation>,
+    quote: Codec<Quote>,
+    outbound: Codec<Outbound>,
+    memory: Memory,
+}
+
+fn poison(stage: &'static str, tenant: TenantId) -> impl Fn(sluice_schemas::codec::Error) -> Poison {
+    move |e| Poison { stage, kind: e.kind(), detail: e.to_string(), tenant }
+}
+
+impl Intake {
+    /// An empty chain; [`Chain::load`] fills it.
+    pub fn new(codecs: &Codecs) -> Self {
+        Self {
+            raw: codecs.of(),
+            event: codecs.of(),
+            command: codecs.of(),
+            config: codecs.of(),
+            conversation: codecs.of(),
+            quote: codecs.of(),
+            outbound: codecs.of(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// One update of a webhook.
+    fn update(&mut self, cx: &mut Context<'_>, raw: &RawEvent) -> Result<(), Poison> {
+        let parsed = meta::parse(&raw.context(), &raw.raw);
+        if let Some(reason) = &parsed.reject {
+            return Err(Poison { stage: "dedup", kind: "unattributed", detail: reason.to_string(), tenant: raw.tenant });
+        }
+        if !dedup::is_new(cx, raw.tenant, &parsed.dedup_key) {
+            return Ok(());
+        }
+        let at = parsed.timestamp.map_or(Millis(raw.received_ms), |t| Millis(t.as_millisecond()));
+        let person = Person::of(&parsed);
+        let conversation = self.find(cx, raw, &parsed, person.as_ref());
+        self.write_event(cx, raw, &parsed, conversation, at)?;
+        match (conversation, person) {
+            (Some(id), Some(person)) => self.advance(cx, raw, &parsed, id, &person, at),
+            _ => Ok(()),
+        }
+    }
+
+    /// The conversation of this person, minted at first sight of a message; a status alone begins none.
+    fn find(&self, cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, person: Option<&Person>) -> Option<ConversationId> {
+        let person = person?;
+        let key = |alias: &str| [raw.tenant.as_bytes(), raw.account.as_bytes(), &[0], alias.as_bytes()].concat();
+        let known = person.aliases().find_map(|alias| {
+            let id = cx.state.get(ALIAS, &key(alias))?;
+            <[u8; 16]>::try_from(id.as_slice()).ok().map(ConversationId::from)
+        });
+        if known.is_none() && !begins(event.kind) {
+            return None;
+        }
+        let id = known.unwrap_or_else(|| ConversationId::mint(raw.tenant, &raw.account, person.address().unwrap_or_default()));
+        for alias in person.aliases() {
+            let key = key(alias);
+            if cx.state.get(ALIAS, &key).is_none() {
+                cx.state.put(ALIAS, &key, id.as_bytes().to_vec());
+            }
+        }
+        Some(id)
+    }
+
+    fn write_event(&self, cx: &mut Context<'_>, raw: &RawEvent, parsed: &meta::Event, conversation: Option<ConversationId>, at: Millis) -> Result<(), Poison> {
+        let json = serde_json::to_string(parsed).map_err(|e| Poison {
+            stage: "dedup",
+            kind: "json",
+            detail: e.to_string(),
+            tenant: raw.tenant,
+        })?;
+        let event = Event {
+            tenant: raw.tenant,
+            account: raw.account.clone(),
+            channel: raw.channel.clone(),
+            conversation,
+            kind: kind_name(parsed.kind).to_owned(),
+            dedup_key: parsed.dedup_key.clone(),
+            at_ms: at.0,
+            received_ms: raw.received_ms,
+            trace: raw.trace,
+            event: json,
+        };
+        let value = self.event.encode(&event).map_err(poison("dedup", raw.tenant))?;
+        let key = match conversation {
+            Some(id) => topics::key(raw.tenant, &id),
+            None => topics::key(raw.tenant, &raw.account),
+        };
+        cx.emit(EVENTS, key, value);
+        Ok(())
+    }
+
+    /// Moves the conversation on, and answers a text that asks for a quote.
+    fn advance(&mut self, cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, id: ConversationId, person: &Person, at: Millis) -> Result<(), Poison> {
+        let stored = self.fetch(cx, raw.tenant, id)?;
+        let before = stored.unwrap_or_else(|| conversation::begin(raw.tenant, id, &raw.account, &raw.channel, cx.now));
+        let met = conversation::meet(before, person);
+        match event.kind {
+            Kind::Inbound | Kind::Postback => {
+                let moved = conversation::inbound(met, event, at, cx.now);
+                let moved = self.answer(cx, raw, event, moved, person)?;
+                self.save(cx, &moved)
+            }
+            Kind::Echo => self.save(cx, &conversation::answered(met, &conversation::summary(event), cx.now)),
+            Kind::Edit | Kind::Revoke | Kind::System | Kind::UserIdUpdate => self.save(cx, &conversation::touched(met, cx.now)),
+            _ => Ok(()),
+        }
+    }
+
+    fn answer(&mut self, cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, about: Conversation, person: &Person) -> Result<Conversation, Poison> {
+        let (Some(shop), Some(text)) = (self.memory.shop(raw.tenant), &event.text) else { return Ok(about) };
+        // A person who has taken over answers alone.
+        if about.assignee.is_some() || !conversation::window_is_open(&about, cx.now) {
+            return Ok(about);
+        }
+        let pending = cx.state.get(PENDING, about.conversation.as_bytes()).and_then(|bytes| serde_json::from_slice::<Request>(&bytes).ok());
+        let locale = self.memory.language(raw.tenant);
+        let Some(answer) = shop.answer(&about, pending, text, &event.dedup_key, locale, cx.now) else { return Ok(about) };
+        self.keep(cx, &about, answer.record.clone(), answer.kept.as_ref(), raw.trace)?;
+        self.remember(cx, &about, &answer);
+        self.reply(cx, &about, person.address().unwrap_or_default(), &event.dedup_key, &answer.text, raw.trace)?;
+        let quote = answer.record.as_ref().map(|record| record.quote).or(about.quote);
+        let moved = conversation::answered(Conversation { stage: answer.stage.to_owned(), quote, ..about }, &answer.text, cx.now);
+        Ok(moved)
+    }
+
+    fn remember(&self, cx: &mut Context<'_>, about: &Conversation, answer: &Answer) {
+        let key = about.conversation.as_bytes();
+        match answer.pending.as_ref().and_then(|request| serde_json::to_vec(request).ok()) {
+            Some(bytes) => cx.state.put(PENDING, key, bytes),
+            None => {
+                if cx.state.get(PENDING, key).is_some() {
+                    cx.state.delete(PENDING, key);
+                }
+            }
+        }
+    }
+
+    fn keep(&self, cx: &mut Context<'_>, about: &Conversation, record: Option<Quote>, kept: Option<&Kept>, trace: TraceId) -> Result<(), Poison> {
+        let Some(record) = record else { return Ok(()) };
+        let record = Quote { trace, ..record };
+        let value = self.quote.encode(&record).map_err(poison("quote", about.tenant))?;
+        cx.state.put(QUOTE, record.quote.as_bytes(), value.clone());
+        if let Some(bytes) = kept.and_then(|kept| serde_json::to_vec(kept).ok()) {
+            cx.state.put(KEPT, record.quote.as_bytes(), bytes);
+        }
+        cx.emit(QUOTES, topics::key(about.tenant, &record.quote), value);
+        Ok(())
+    }
+
+    fn reply(&self, cx: &mut Context<'_>, about: &Conversation, to: &str, cause: &str, text: &str, trace: TraceId) -> Result<(), Poison> {
+        let outbound = Outbound {
+            tenant: about.tenant,
+            account: about.account.clone(),
+            channel: about.channel.clone(),
+            send_id: SendId::of(about.tenant, cause, 0),
+            cause: cause.to_owned(),
+            conversation: Some(about.conversation),
+            to: to.to_owned(),
+            lane: Lane::Reply,
+            campaign: None,
+            seq: -1,
+            epoch: 0,
+            suppressed: None,
+            body: serde_json::json!({ "type": "text", "text": { "body": text } }).to_string(),
+            at_ms: cx.now.0,
+            trace,
+        };
+        let value = self.outbound.encode(&outbound).map_err(poison("conversation", about.tenant))?;
+        cx.emit(OUTBOUND_REPLY, topics::key(about.tenant, &about.conversation), value);
+        Ok(())
+    }
+
+    fn fetch(&self, cx: &mut Context<'_>, tenant: TenantId, id: ConversationId) -> Result<Option<Conversation>, Poison> {
+        let bytes = cx.state.get(CONVERSATION, id.as_bytes());
+        bytes.map(|bytes| self.conversation.decode(&bytes).map_err(poison("conversation", tenant))).transpose()
+    }
+
+    fn save(&self, cx: &mut Context<'_>, conversation: &Conversation) -> Result<(), Poison> {
+        let value = self.conversation.encode(conversation).map_err(poison("conversation", conversation.tenant))?;
+        cx.state.put(CONVERSATION, conversation.conversation.as_bytes(), value.clone());
+        cx.emit(CONVERSATIONS, topics::key(conversation.tenant, &conversation.conversation), value);
+        Ok(())
+    }
+}
+
+/// Whether an event of this kind begins a conversation with someone not seen before.
+fn begins(kind: Kind) -> bool {
+    matches!(kind, Kind::Inbound | Kind::Echo | Kind::Postback | Kind::Referral | Kind::Optin | Kind::Reaction)
+}
+
+/// The kind as `sluice parse` prints it.
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Inbound => "inbound",
+        Kind::Echo => "echo",
+        Kind::Status => "status",
+        Kind::Reaction => "reaction",
+        Kind::Edit => "edit",
+        Kind::Revoke => "revoke",
+        Kind::System => "system",
+        Kind::Postback => "postback",
+        Kind::Referral => "referral",
+        Kind::Optin => "optin",
+        Kind::Read => "read",
+        Kind::Delivery => "delivery",
+        Kind::UserPreference => "user_preference",
+        Kind::UserIdUpdate => "user_id_update",
+        Kind::Call => "call",
+        Kind::CallStatus => "call_status",
+        Kind::GroupEvent => "group_event",
+        Kind::History => "history",
+        Kind::ContactSync => "contact_sync",
+        Kind::AccountEvent => "account_event",
+        Kind::Error => "error",
+        Kind::Unknown => "unknown",
+    }
+}
+
+impl Chain for Intake {
+    fn load(&mut self, state: &dyn Read) -> Result<(), crate::state::Error> {
+        self.memory = Memory::default();
+        state.scan(CONFIGURATION, &mut |_, value| {
+            let config = self.config.decode(value).map_err(|e| crate::state::Error::Value(e.to_string()))?;
+            self.memory.take(&config);
+            Ok(())
+        })
+    }
+
+    fn record(&mut self, cx: &mut Context<'_>, record: &Incoming<'_>) -> Result<(), Poison> {
+        match record.topic {
+            CONVERSATION_COMMANDS => {
+                let command = self.command.decode(record.value).map_err(poison("conversation", TenantId::UNKNOWN))?;
+                self.decide(cx, &command)
+            }
+            CONFIG => {
+                let config = self.config.decode(record.value).map_err(poison("configuration", TenantId::UNKNOWN))?;
+                if self.memory.take(&config) {
+                    cx.state.put(CONFIGURATION, record.key, record.value.to_vec());
+                }
+                Ok(())
+            }
+            _ => {
+                let raw = self.raw.decode(record.value).map_err(poison("dedup", TenantId::UNKNOWN))?;
+                self.update(cx, &raw)
+            }
+        }
+    }
+
+    fn tick(&mut self, _: &mut Context<'_>) {}
+
+    fn due(&self) -> Option<Millis> {
+        None
+    }
+}
