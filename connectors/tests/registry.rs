@@ -25,12 +25,8 @@ const A: &str = r#"{"name":"a","type":"int"}"#;
 const B_WITH_DEFAULT: &str = r#"{"name":"a","type":"int"},{"name":"b","type":"string","default":""}"#;
 
 async fn post(options: &Options, path: &str, schema: &str) -> (u16, Value) {
-    let answer = reqwest::Client::new()
-        .post(format!("{}{path}", options.url))
-        .json(&json!({ "schema": schema }))
-        .send()
-        .await
-        .expect("answers");
+    let answer =
+        reqwest::Client::new().post(format!("{}{path}", options.url)).json(&json!({ "schema": schema })).send().await.expect("answers");
     (answer.status().as_u16(), answer.json().await.expect("is JSON"))
 }
 

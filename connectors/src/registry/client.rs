@@ -37,11 +37,8 @@ pub async fn register(options: &Options) -> Result<Vec<Version>, Error> {
 /// subjects, so that records of older builds, and of a newer one during a rolling upgrade, can be read.
 pub async fn load(options: &Options) -> Result<Codecs, Error> {
     let registry = &Registry::new(options)?;
-    let own: Vec<Version> = stream::iter(SCHEMAS)
-        .map(async |(subject, text)| registry.lookup(subject, text).await)
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await?;
+    let own: Vec<Version> =
+        stream::iter(SCHEMAS).map(async |(subject, text)| registry.lookup(subject, text).await).buffered(CONCURRENCY).try_collect().await?;
     let all: Vec<Vec<Version>> =
         stream::iter(SCHEMAS).map(async |(subject, _)| registry.versions(subject).await).buffered(CONCURRENCY).try_collect().await?;
     let others: Vec<Version> = all.into_iter().flatten().filter(|version| own.iter().all(|mine| mine.id != version.id)).collect();
@@ -63,8 +60,7 @@ impl Registry {
         let shown = shown(&base);
         let unusable = |reason: String| Error::Unreachable { url: shown.clone(), reason };
         let http = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(|error| unusable(error.to_string()))?;
-        let settings =
-            SrSettings::new_builder(base.clone()).set_timeout(TIMEOUT).build().map_err(|error| unusable(error.to_string()))?;
+        let settings = SrSettings::new_builder(base.clone()).set_timeout(TIMEOUT).build().map_err(|error| unusable(error.to_string()))?;
         Ok(Self { settings, http, base, shown })
     }
 
@@ -86,9 +82,8 @@ impl Registry {
 
     async fn lookup(&self, subject: &str, text: &str) -> Result<Version, Error> {
         let body = serde_json::json!({ "schema": text, "schemaType": "AVRO" }).to_string();
-        let answer = perform_sr_call(&self.settings, SrCall::PostForVersion(subject, &body))
-            .await
-            .map_err(|error| self.failure(subject, &error))?;
+        let answer =
+            perform_sr_call(&self.settings, SrCall::PostForVersion(subject, &body)).await.map_err(|error| self.failure(subject, &error))?;
         let id = answer.id.ok_or_else(|| self.answer(subject, "no `id` in the answer"))?;
         Ok(Version { name: subject.to_owned(), id, text: text.to_owned() })
     }
