@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest;
 
+use super::Json;
 use super::split::Context;
 
 /// Longest key kept in clear; a longer one is hashed, so that no id of a sender's making fills the dedup store.
@@ -30,10 +31,11 @@ pub(crate) fn hash(parts: &[&str]) -> String {
     hex::encode(digest.finish().as_ref().get(..16).unwrap_or_default())
 }
 
-/// For a fact that carries no id: the field, the entry with its time (equal when Meta resends) and the text itself.
+/// For a fact that carries no id: the field, the entry with its time (equal when Meta resends) and the text itself,
+/// however it is spaced.
 pub(crate) fn content(what: &str, context: &Context<'_>, text: &str) -> String {
     let time = context.entry_time.map(|time| time.to_string()).unwrap_or_default();
     let field = context.field.as_deref().unwrap_or_default();
     let entry = context.entry_id.as_deref().unwrap_or_default();
-    key(what, context, [&hash(&[field, entry, &time, text])])
+    key(what, context, [&hash(&[field, entry, &time, Json::keep(text).as_str()])])
 }

@@ -1,13 +1,26 @@
 //! Who somebody is: phone digits, a business-scoped user id, or an Instagram/Messenger scoped id (digits as well).
 
+use std::borrow::Cow;
+
 use super::scan::Node;
 
 /// An identity as events carry it: a leading `+` is dropped, everything else stays.
 pub(crate) fn read(node: Node<'_>) -> Option<String> {
-    let id = node.id()?;
+    borrow(node).map(Cow::into_owned)
+}
+
+/// As [`read`], without a copy.
+pub(crate) fn borrow(node: Node<'_>) -> Option<Cow<'_, str>> {
+    let id = match node.id()? {
+        Cow::Borrowed(id) => Cow::Borrowed(bare(id)),
+        Cow::Owned(id) => Cow::Owned(bare(&id).to_owned()),
+    };
+    (!id.is_empty()).then_some(id)
+}
+
+fn bare(id: &str) -> &str {
     let id = id.trim();
-    let id = id.strip_prefix('+').unwrap_or(id);
-    (!id.is_empty()).then(|| id.to_owned())
+    id.strip_prefix('+').unwrap_or(id)
 }
 
 /// The first of several that can be attributed; if none can, the first that is there at all.

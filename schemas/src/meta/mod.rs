@@ -51,6 +51,7 @@
 //! | anything else without an id | `kind:account:hash of field, entry, entry time and content` |
 
 pub mod codes;
+mod contacts;
 mod dedup;
 mod event;
 mod fields;

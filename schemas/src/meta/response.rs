@@ -248,8 +248,8 @@ mod tests {
     #[rstest]
     #[case::throttle_as_400(
         Some(400),
-        r##"{"error":{"message":"(#130429) Rate limit hit","type":"OAuthException","code":130429,"error_data":{"messaging_product":"whatsapp","details":"Cloud API message throughput has been reached."},"fbtrace_id":"T"}}"##,
-        r##"{"kind":"api_error","code":130429,"class":"throttle","message":"(#130429) Rate limit hit","details":"Cloud API message throughput has been reached.","fbtrace_id":"T"}"##
+        r#"{"error":{"message":"(#130429) Rate limit hit","type":"OAuthException","code":130429,"error_data":{"messaging_product":"whatsapp","details":"Cloud API message throughput has been reached."},"fbtrace_id":"T"}}"#,
+        r#"{"kind":"api_error","code":130429,"class":"throttle","message":"(#130429) Rate limit hit","details":"Cloud API message throughput has been reached.","fbtrace_id":"T"}"#
     )]
     #[case::subcode_and_transient(
         Some(503),

@@ -33,24 +33,27 @@ impl<'a> Scanner<'a> {
         Err(Syntax { at: self.at, expected })
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn space(&mut self) {
         while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn eat(&mut self, byte: u8) -> bool {
         let hit = self.byte() == Some(byte);
         self.at += usize::from(hit);
         hit
     }
 
-    /// Text from `start` to here. Both ends lie beside ASCII bytes, so the slice always exists.
-    fn since(&self, start: usize) -> &'a str {
+    /// The text from `start` to here. Both ends lie beside ASCII bytes, so the slice always exists.
+    pub fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
@@ -60,15 +63,10 @@ impl<'a> Scanner<'a> {
         self.byte()
     }
 
-    /// Start of the value that comes next, for [`Scanner::from_start`].
-    pub fn start(&mut self) -> usize {
+    /// Where the value that comes next starts, for [`Scanner::since`].
+    pub fn mark(&mut self) -> usize {
         self.space();
         self.at
-    }
-
-    /// The text of a value read piece by piece since [`Scanner::start`].
-    pub fn from_start(&self, start: usize) -> &'a str {
-        self.since(start)
     }
 
     /// Enters an object or array (`bracket` is `{` or `[`); false leaves the position unchanged.
@@ -87,8 +85,8 @@ impl<'a> Scanner<'a> {
             return self.error("`,` or `}`");
         }
         self.space();
-        let key = self.key()?;
-        Ok(Some(if key.contains('\\') { Cow::Owned(unescape(key)) } else { Cow::Borrowed(key) }))
+        let (key, escaped) = self.key()?;
+        Ok(Some(if escaped { Cow::Owned(unescape(key)) } else { Cow::Borrowed(key) }))
     }
 
     /// Whether the entered array has another item; false after the closing bracket.
@@ -109,7 +107,7 @@ impl<'a> Scanner<'a> {
         if self.at == self.text.len() { Ok(()) } else { self.error("the end of the body") }
     }
 
-    fn key(&mut self) -> Result<&'a str> {
+    fn key(&mut self) -> Result<(&'a str, bool)> {
         if self.byte() != Some(b'"') {
             return self.error("a key in double quotes");
         }
@@ -212,24 +210,28 @@ impl<'a> Scanner<'a> {
         if self.at == start { self.error("a digit") } else { Ok(()) }
     }
 
-    /// At an opening quote: the text between the quotes, escapes untouched.
-    fn string(&mut self) -> Result<&'a str> {
+    /// At an opening quote: the text between the quotes, escapes untouched, and whether there are any.
+    fn string(&mut self) -> Result<(&'a str, bool)> {
         let bytes = self.text.as_bytes();
         self.at += 1;
         let start = self.at;
+        let mut escaped = false;
         loop {
             self.at = plain(bytes, self.at);
             match bytes.get(self.at) {
                 Some(b'"') => {
                     let text = self.since(start);
                     self.at += 1;
-                    return Ok(text);
+                    return Ok((text, escaped));
                 }
-                Some(b'\\') => match bytes.get(self.at + 1) {
-                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-                    Some(b'u') if hex(bytes, self.at + 2).is_some() => self.at += 6,
-                    _ => return self.error("a valid escape"),
-                },
+                Some(b'\\') => {
+                    escaped = true;
+                    match bytes.get(self.at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+                        Some(b'u') if hex(bytes, self.at + 2).is_some() => self.at += 6,
+                        _ => return self.error("a valid escape"),
+                    }
+                }
                 Some(0x20..) => self.at += 1,
                 Some(_) => return self.error("no control character in a string"),
                 None => return self.error("a closing quote"),
@@ -419,6 +421,28 @@ impl<'a> Node<'a> {
     /// `true`, also as a string.
     pub fn flag(self) -> bool {
         matches!(self.0, "true" | "\"true\"")
+    }
+}
+
+/// The members of an object, walked once for many look-ups.
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
+
+impl<'a> Object<'a> {
+    pub fn new(node: Node<'a>) -> Self {
+        let mut members = Vec::with_capacity(12);
+        members.extend(node.members());
+        Self(members)
+    }
+
+    /// As [`Node::get`].
+    pub fn get(&self, name: &str) -> Option<Node<'a>> {
+        let (_, value) = self.0.iter().rev().find(|(key, _)| key == name)?;
+        (!value.is_null()).then_some(*value)
+    }
+
+    /// As [`Node::fields`].
+    pub fn fields<const N: usize>(&self, names: [&str; N]) -> [Option<Node<'a>>; N] {
+        names.map(|name| self.get(name))
     }
 }
 

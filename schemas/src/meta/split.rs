@@ -7,14 +7,14 @@
 //! JSON object with `entry[]` is an error.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+use super::contacts::Contacts;
 use super::event::Channel;
+use super::fields;
 use super::scan::{Node, Scanner, Syntax};
-use super::{fields, identity};
 
 /// Why a body cannot be split.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -233,7 +233,7 @@ struct Change<'a> {
 }
 
 fn entry<'a>(scanner: &mut Scanner<'a>) -> Result<Entry<'a>, Syntax> {
-    let start = scanner.start();
+    let start = scanner.mark();
     let mut entry = Entry::default();
     if !scanner.enter(b'{') {
         entry.pieces.push(Piece::Item(Shape::Unknown, scanner.value()?));
@@ -278,13 +278,13 @@ fn entry<'a>(scanner: &mut Scanner<'a>) -> Result<Entry<'a>, Syntax> {
         }
     }
     if !lists {
-        entry.pieces.push(Piece::Item(Shape::Unknown, scanner.from_start(start)));
+        entry.pieces.push(Piece::Item(Shape::Unknown, scanner.since(start)));
     }
     Ok(entry)
 }
 
 fn change<'a>(scanner: &mut Scanner<'a>) -> Result<Change<'a>, Syntax> {
-    let start = scanner.start();
+    let start = scanner.mark();
     let mut change = Change::default();
     scanner.enter(b'{');
     let mut first = true;
@@ -298,7 +298,7 @@ fn change<'a>(scanner: &mut Scanner<'a>) -> Result<Change<'a>, Syntax> {
             }
         }
     }
-    change.slice = scanner.from_start(start);
+    change.slice = scanner.since(start);
     Ok(change)
 }
 
@@ -320,7 +320,7 @@ fn list(key: &str) -> Option<Shape> {
 }
 
 fn value<'a>(scanner: &mut Scanner<'a>, change: &mut Change<'a>) -> Result<(), Syntax> {
-    let start = scanner.start();
+    let start = scanner.mark();
     if !scanner.enter(b'{') {
         change.value = Some(Node::scanned(scanner.value()?));
         return Ok(());
@@ -329,11 +329,18 @@ fn value<'a>(scanner: &mut Scanner<'a>, change: &mut Change<'a>) -> Result<(), S
     while let Some(key) = scanner.next_key(first)? {
         first = false;
         let Some(shape) = list(&key) else {
+            if key == "contacts" && scanner.enter(b'[') {
+                change.contacts.clear();
+                let mut head = true;
+                while scanner.next_item(head)? {
+                    head = false;
+                    change.contacts.push(Node::scanned(scanner.value()?));
+                }
+                continue;
+            }
             let value = Node::scanned(scanner.value()?);
-            match &*key {
-                "metadata" => change.metadata = value.is_object().then_some(value),
-                "contacts" => change.contacts = value.items().collect(),
-                _ => {}
+            if key == "metadata" {
+                change.metadata = value.is_object().then_some(value);
             }
             continue;
         };
@@ -354,7 +361,7 @@ fn value<'a>(scanner: &mut Scanner<'a>, change: &mut Change<'a>) -> Result<(), S
             }
         }
     }
-    change.value = Some(Node::scanned(scanner.from_start(start)));
+    change.value = Some(Node::scanned(scanner.since(start)));
     Ok(())
 }
 
@@ -420,6 +427,7 @@ impl<'a> Output<'a> {
             }
             return;
         }
+        self.updates.reserve(change.items.len());
         let contacts = Contacts::new(&change.contacts);
         for (shape, slice) in change.items {
             let shape = match (shape, change.field.as_deref()) {
@@ -438,43 +446,4 @@ impl<'a> Output<'a> {
 fn is_messaging_item(value: Node<'_>) -> bool {
     let [sender, recipient] = value.fields(["sender", "recipient"]);
     sender.or(recipient).is_some_and(Node::is_object)
-}
-
-/// `contacts[]` of a value by every id they carry.
-struct Contacts<'a> {
-    by_id: HashMap<String, &'a str>,
-}
-
-impl<'a> Contacts<'a> {
-    fn new(contacts: &[Node<'a>]) -> Self {
-        let mut by_id = HashMap::new();
-        for contact in contacts {
-            for id in contact.fields(["wa_id", "user_id"]).into_iter().flatten().filter_map(identity::read) {
-                by_id.entry(id).or_insert(contact.raw());
-            }
-        }
-        Self { by_id }
-    }
-
-    fn of(&self, shape: Shape, update: Node<'a>) -> Option<&'a str> {
-        if self.by_id.is_empty() {
-            return None;
-        }
-        let find = |id: Option<Node<'a>>| self.by_id.get(&identity::read(id?)?).copied();
-        let names = match shape {
-            // `from` stands first in practice: most messages are matched without reading on.
-            Shape::Message => match find(update.peek("from")) {
-                Some(contact) => return Some(contact),
-                None => ["from_user_id", "from", "", ""],
-            },
-            Shape::Status | Shape::CallStatus => {
-                ["recipient_participant_id", "recipient_participant_user_id", "recipient_id", "recipient_user_id"]
-            }
-            Shape::Echo => ["to", "to_user_id", "recipient_user_id", ""],
-            Shape::UserPreference | Shape::UserIdUpdate => ["wa_id", "user_id", "", ""],
-            Shape::Call => ["from", "from_user_id", "to", "to_user_id"],
-            _ => return None,
-        };
-        update.fields(names).into_iter().find_map(find)
-    }
 }

@@ -3,7 +3,7 @@
 use super::{keep, keep_object, own, words};
 use crate::meta::Json;
 use crate::meta::event::{Attachment, Event};
-use crate::meta::scan::Node;
+use crate::meta::scan::{Node, Object};
 
 /// Every message type of the contract. A message without `type` takes the first one whose key it has.
 const TYPES: [&str; 18] = [
@@ -28,18 +28,15 @@ const TYPES: [&str; 18] = [
 ];
 
 /// The type under the name that events use, and the object that belongs to it.
-pub(super) fn of<'a>(message: Node<'a>) -> (Option<String>, Option<Node<'a>>) {
-    let [named, errors] = message.fields(["type", "errors"]);
-    let objects = message.fields(TYPES);
-    let Some(name) = own(named) else {
-        let found = TYPES.iter().zip(objects).find_map(|(name, object)| Some((*name, object?)));
-        return match found {
-            Some((name, object)) => (Some(rename(name).to_owned()), Some(object)),
-            None => (errors.map(|_| "unsupported".to_owned()), None),
-        };
-    };
-    let object = TYPES.iter().zip(objects).find_map(|(known, object)| if *known == name { object } else { None });
-    (Some(rename(&name).to_owned()), object)
+pub(super) fn of<'a>(message: &Object<'a>) -> (Option<String>, Option<Node<'a>>) {
+    if let Some(name) = own(message.get("type")) {
+        let object = if is_known(&name) { message.get(&name) } else { None };
+        return (Some(rename(&name).to_owned()), object);
+    }
+    match TYPES.iter().find_map(|name| Some((*name, message.get(name)?))) {
+        Some((name, object)) => (Some(rename(name).to_owned()), Some(object)),
+        None => (message.get("errors").map(|_| "unsupported".to_owned()), None),
+    }
 }
 
 /// Older names of two types.
@@ -106,7 +103,7 @@ pub(super) fn read(name: &str, object: Option<Node<'_>>, event: &mut Event) {
 
 /// The new version of a message: its text (the caption, if it is a media message) and media.
 fn edited(message: Node<'_>, event: &mut Event) {
-    let (name, object) = of(message);
+    let (name, object) = of(&Object::new(message));
     let Some(name) = name else { return };
     let mut inner = Event::default();
     // An edit within an edit does not exist; reading it would let the sender choose the depth.

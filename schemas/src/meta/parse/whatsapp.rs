@@ -2,13 +2,14 @@
 
 use super::{content, errors, fault, keep, keep_object, own, require_sender, unknown};
 use crate::meta::event::{Event, Forwarded, Kind, Pricing};
-use crate::meta::scan::Node;
+use crate::meta::scan::{Node, Object};
 use crate::meta::split::Context;
 use crate::meta::{dedup, identity, time};
 
 /// `value.messages[]`
 pub(super) fn message(context: &Context<'_>, node: Node<'_>, event: &mut Event) {
-    let name = common(node, event);
+    let members = Object::new(node);
+    let name = common(&members, event);
     event.kind = match name.as_deref() {
         Some("reaction") => Kind::Reaction,
         Some("edit") => Kind::Edit,
@@ -17,7 +18,7 @@ pub(super) fn message(context: &Context<'_>, node: Node<'_>, event: &mut Event) 
         Some(name) if content::is_known(name) => Kind::Inbound,
         _ => Kind::Unknown,
     };
-    sender(node, event);
+    sender(&members, event);
     let raw = node.raw();
     event.dedup_key = match event.id.as_deref() {
         Some(id) => dedup::key("message", context, [id]),
@@ -32,8 +33,9 @@ pub(super) fn message(context: &Context<'_>, node: Node<'_>, event: &mut Event) 
 /// `value.message_echoes[]`: what the business wrote in the phone app. Its type may be any, edit and revoke included.
 pub(super) fn echo(context: &Context<'_>, node: Node<'_>, event: &mut Event) {
     event.kind = Kind::Echo;
-    let name = common(node, event);
-    let [from, to, user_id, recipient] = node.fields(["from", "to", "to_user_id", "recipient_user_id"]);
+    let members = Object::new(node);
+    let name = common(&members, event);
+    let [from, to, user_id, recipient] = members.fields(["from", "to", "to_user_id", "recipient_user_id"]);
     event.from = from.and_then(identity::read);
     event.to = identity::first([to, user_id, recipient]);
     event.user_id = own(user_id).or_else(|| own(recipient)).filter(|id| event.to.as_ref() != Some(id));
@@ -53,14 +55,14 @@ pub(super) fn echo(context: &Context<'_>, node: Node<'_>, event: &mut Event) {
 }
 
 /// What messages, echoes and edits share; the type is returned under its present name.
-fn common(node: Node<'_>, event: &mut Event) -> Option<String> {
-    let [id, timestamp, group, reply, referral, list] = node.fields(["id", "timestamp", "group_id", "context", "referral", "errors"]);
+fn common(members: &Object<'_>, event: &mut Event) -> Option<String> {
+    let [id, timestamp, group, reply, referral, list] = members.fields(["id", "timestamp", "group_id", "context", "referral", "errors"]);
     event.id = own(id);
     event.timestamp = timestamp.and_then(time::read);
     event.group_id = own(group);
     event.referral = keep_object(referral);
     event.errors = errors(list);
-    let (name, object) = content::of(node);
+    let (name, object) = content::of(members);
     if let Some(name) = &name {
         content::read(name, object, event);
     }
@@ -80,8 +82,8 @@ fn common(node: Node<'_>, event: &mut Event) -> Option<String> {
 
 /// `from` is the number where it is known, else the business-scoped id. A `system` message about a new id carries
 /// neither, and names the person only in its own object.
-fn sender(node: Node<'_>, event: &mut Event) {
-    let [from, user_id, system] = node.fields(["from", "from_user_id", "system"]);
+fn sender(members: &Object<'_>, event: &mut Event) {
+    let [from, user_id, system] = members.fields(["from", "from_user_id", "system"]);
     event.from = identity::first([from, user_id]);
     if event.from.is_none() && event.kind == Kind::System {
         let [user_id, wa_id] = system.map(|system| system.fields(["user_id", "wa_id"])).unwrap_or_default();
