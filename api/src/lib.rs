@@ -25,7 +25,6 @@ use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-pub use data::history::History;
 pub use error::Error;
 pub use options::Options;
 pub use rest::description;
@@ -53,3 +52,6 @@ pub fn router(state: State) -> Router {
         .layer(TraceLayer::new_for_http())
         .with_state(state)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use sluice_connectors::kafka::producer::Producer;
 use sluice_connectors::postgres::Pool;
+use sluice_connectors::scylla::Session;
 use sluice_schemas::codec::Codecs;
 
 use crate::auth::throttle::Throttle;
-use crate::data::history::History;
 use crate::data::rates::Rates;
 use crate::live::{Hub, replay};
 use crate::{Options, Stages};
@@ -18,7 +18,7 @@ pub struct State {
     /// Configuration, control and projections.
     pub pool: Pool,
     /// Message history; `None` where a process has none.
-    pub history: Option<History>,
+    pub history: Option<Session>,
     /// Writes commands.
     pub producer: Producer,
     /// Records' codecs.
@@ -41,7 +41,7 @@ impl State {
         options: Options,
         kafka: &sluice_connectors::kafka::Options,
         pool: Pool,
-        history: Option<History>,
+        history: Option<Session>,
         producer: Producer,
         codecs: Codecs,
     ) -> Self {

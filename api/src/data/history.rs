@@ -1,35 +1,234 @@
 //! Conversations and their messages, from the archive.
 
-use sluice_schemas::ids::TenantId;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_connectors::scylla::{self, Session};
+use sluice_schemas::ids::{ConversationId, TenantId};
+use sluice_schemas::time::Millis;
 use uuid::Uuid;
 
-use super::paging::Paging;
-use crate::view::{Conversation, Message, Page};
+use super::paging::{self, Paging};
+use crate::view::{Conversation, Direction, Message, Page};
 use crate::{Error, State};
 
-/// The archive.
-#[derive(Clone)]
-pub struct History;
+/// Conversations that a search looks through.
+const SEARCHED: usize = 1_000;
 
-/// The archive of this process.
-fn archive(app: &State) -> Result<&History, Error> {
+impl From<scylla::Error> for Error {
+    fn from(error: scylla::Error) -> Self {
+        Self::Unavailable { service: "history", cause: error.to_string() }
+    }
+}
+
+fn archive(app: &State) -> Result<&Session, Error> {
     app.history.as_ref().ok_or_else(|| Error::Unavailable { service: "history", cause: "this process has no archive".into() })
 }
 
-/// Conversations, most recent first.
-pub async fn recent(app: &State, _tenant: TenantId, _paging: &Paging, _q: &str) -> Result<Page<Conversation>, Error> {
-    let _ = archive(app)?;
-    Ok(Page { data: Vec::new(), next_cursor: None })
+/// Conversations, most recent first; with `q` those of the last [`SEARCHED`] that have it in their name or number.
+pub async fn recent(app: &State, tenant: TenantId, paging: &Paging, q: &str) -> Result<Page<Conversation>, Error> {
+    let limit = usize::try_from(paging.limit()?).unwrap_or(1);
+    let q = q.trim().to_lowercase();
+    let before = match paging.parts()? {
+        Some((ms, _)) => Millis(ms),
+        None => Millis::now().plus(Millis::DAY),
+    };
+    let wanted = if q.is_empty() { limit } else { SEARCHED };
+    let rows = archive(app)?.recent_conversations(tenant, before, wanted).await?;
+    let full = rows.len() == wanted;
+    let mut data = Vec::new();
+    let mut last = None;
+    for (updated_ms, snapshot) in rows {
+        last = Some(updated_ms);
+        match Snapshot::parse(&snapshot) {
+            Ok(snapshot) if snapshot.fits(&q) => data.push(snapshot.shown()),
+            Ok(_) => {}
+            Err(error) => error.log(),
+        }
+        if data.len() == limit {
+            break;
+        }
+    }
+    let next_cursor = last.filter(|_| full).map(|ms| paging::encode(ms, ""));
+    Ok(Page { data, next_cursor })
 }
 
-/// One conversation.
-pub async fn conversation(app: &State, _tenant: TenantId, _id: Uuid) -> Result<(Conversation, i64), Error> {
-    let _ = archive(app)?;
-    Err(Error::NotFound("conversation".into()))
+/// One conversation, and the end of its window in milliseconds.
+pub async fn conversation(app: &State, tenant: TenantId, id: Uuid) -> Result<(Conversation, i64), Error> {
+    let snapshot = archive(app)?.conversation(tenant, ConversationId(id)).await?;
+    let snapshot = Snapshot::parse(&snapshot.ok_or_else(|| Error::NotFound("conversation".into()))?)?;
+    let until = snapshot.window_until_ms;
+    Ok((snapshot.shown(), until))
 }
 
-/// Messages of a conversation before a moment, newest page, oldest first.
-pub async fn messages(app: &State, _tenant: TenantId, _id: Uuid, _paging: &Paging) -> Result<Page<Message>, Error> {
-    let _ = archive(app)?;
-    Ok(Page { data: Vec::new(), next_cursor: None })
+/// Messages of a conversation: the newest page before the cursor, oldest first.
+pub async fn messages(app: &State, tenant: TenantId, id: Uuid, paging: &Paging) -> Result<Page<Message>, Error> {
+    let limit = usize::try_from(paging.limit()?).unwrap_or(1);
+    let archive = archive(app)?;
+    let newest = archive.conversation(tenant, ConversationId(id)).await?;
+    let snapshot = Snapshot::parse(&newest.ok_or_else(|| Error::NotFound("conversation".into()))?)?;
+    let since = Some(Millis(snapshot.created_ms)).filter(|since| since.0 > 0);
+    let mut rows = archive.messages(tenant, ConversationId(id), paging.parts()?, since, limit + 1).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let oldest = rows.last().filter(|_| more);
+    let next_cursor = oldest.map(|row| paging::encode(row.message.at_ms, &row.message.message_id));
+    let mut data: Vec<Message> = rows.into_iter().map(message).collect();
+    data.reverse();
+    Ok(Page { data, next_cursor })
+}
+
+/// A conversation as the archive keeps it: the record's fields as JSON. Identifiers are text, or the 16 bytes that the record has.
+#[derive(Deserialize)]
+struct Snapshot {
+    #[serde(alias = "id")]
+    conversation: Id,
+    account: String,
+    channel: String,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    user_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    status: String,
+    stage: String,
+    #[serde(default)]
+    window_until_ms: i64,
+    #[serde(default)]
+    created_ms: i64,
+    updated_ms: i64,
+    #[serde(default)]
+    preview: String,
+    #[serde(default)]
+    unread: i32,
+    #[serde(default)]
+    assignee: Option<String>,
+    #[serde(default)]
+    quote: Option<Id>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Text(Uuid),
+    Bytes([u8; 16]),
+}
+
+impl Id {
+    fn uuid(&self) -> Uuid {
+        match self {
+            Self::Text(id) => *id,
+            Self::Bytes(bytes) => Uuid::from_bytes(*bytes),
+        }
+    }
+}
+
+impl Snapshot {
+    fn parse(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|e| Error::Internal(format!("snapshot of a conversation: {e}")))
+    }
+
+    fn fits(&self, q: &str) -> bool {
+        let digits: String = q.chars().filter(char::is_ascii_digit).collect();
+        let named = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(q));
+        let numbered = digits.len() >= 3 && self.phone.as_ref().is_some_and(|phone| phone.contains(&digits));
+        q.is_empty() || named(&self.name) || named(&self.user_id) || numbered
+    }
+
+    fn shown(self) -> Conversation {
+        Conversation {
+            id: self.conversation.uuid(),
+            account: self.account,
+            channel: self.channel,
+            name: self.name,
+            phone: self.phone,
+            user_id: self.user_id,
+            status: self.status,
+            stage: self.stage,
+            assignee: self.assignee,
+            unread: self.unread,
+            preview: self.preview,
+            quote: self.quote.as_ref().map(Id::uuid),
+            window_until: (self.window_until_ms > 0).then(|| Millis(self.window_until_ms).to_string()),
+            updated_at: Millis(self.updated_ms).to_string(),
+        }
+    }
+}
+
+fn message(view: scylla::View) -> Message {
+    let row = view.message;
+    let out = row.direction != scylla::Direction::In;
+    let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    Message {
+        direction: if out { Direction::Out } else { Direction::In },
+        text: text(&row.kind, &row.type_, &body),
+        r#type: row.type_,
+        status: view.latest.as_ref().map(|step| step.state.name().to_owned()),
+        code: view.latest.as_ref().and_then(|step| step.code),
+        at: Timestamp::from_millisecond(row.at_ms).map(|at| at.to_string()).unwrap_or_default(),
+        id: row.message_id,
+    }
+}
+
+/// What a message says: its text or caption, else what it is.
+fn text(kind: &str, r#type: &str, body: &Value) -> String {
+    let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let said = match kind {
+        "reaction" => return at("/text").map_or_else(|| "took a reaction back".to_owned(), |emoji| format!("reacted {emoji}")),
+        "revoke" => return "deleted a message".to_owned(),
+        // Commands hold their text by type, events at the top.
+        _ => ["/text", "/text/body", "/interactive/body/text", "/attachments/0/caption", "/quick_reply"].into_iter().find_map(at),
+    };
+    let said = said.or_else(|| at(&format!("/{type}/caption")));
+    let what = if r#type.is_empty() { kind } else { r#type };
+    match (said, at("/template/name")) {
+        (Some(said), _) => said.to_owned(),
+        (None, Some(template)) => template_text(template, body),
+        _ => format!("[{}]", what.replace('_', " ")),
+    }
+}
+
+/// A template by its name and what fills it; the words around are Meta's.
+fn template_text(name: &str, body: &Value) -> String {
+    let components = body.pointer("/template/components").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let parameters = components.iter().filter_map(|component| component["parameters"].as_array()).flatten();
+    let filled: Vec<&str> = parameters.filter_map(|parameter| parameter["text"].as_str()).collect();
+    if filled.is_empty() { format!("Template {name}") } else { format!("Template {name}: {}", filled.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_shows_its_words_or_what_it_is() {
+        let cases = [
+            ("inbound", "text", json!({"text": "20 bags"}), "20 bags"),
+            ("send", "text", json!({"type": "text", "text": {"body": "R$ 600"}}), "R$ 600"),
+            ("send", "interactive", json!({"interactive": {"body": {"text": "Choose"}}}), "Choose"),
+            ("inbound", "image", json!({"attachments": [{"type": "image", "caption": "this one"}]}), "this one"),
+            ("inbound", "sticker", json!({}), "[sticker]"),
+            ("reaction", "", json!({"text": "👍"}), "reacted 👍"),
+            ("send", "document", json!({"document": {"caption": "offer"}}), "offer"),
+            ("send", "template", json!({"template": {"name": "hello", "components": [{"parameters": [{"type": "text", "text": "Ana"}]}]}}), "Template hello: Ana"),
+        ];
+        for (kind, r#type, body, said) in cases {
+            assert_eq!(text(kind, r#type, &body), said);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_reads_both_forms_of_an_identifier() {
+        let id = Uuid::from_u128(7);
+        let base = json!({"account": "1", "channel": "whatsapp", "status": "OPEN", "stage": "idle", "updated_ms": 5, "phone": "15550100002"});
+        for form in [json!(id), json!(id.as_bytes())] {
+            let mut snapshot = base.clone();
+            snapshot["conversation"] = form;
+            let snapshot = Snapshot::parse(&snapshot.to_string()).expect("parses");
+            assert!(snapshot.fits("+1 555 01") && !snapshot.fits("ana"));
+            assert_eq!(snapshot.shown().id, id);
+        }
+    }
 }

@@ -30,21 +30,37 @@ impl Paging {
         }
     }
 
-    /// Where it begins; `None` for the first page.
+    /// Where it begins, in lists ordered by a moment and an id; `None` for the first page.
     pub fn place(&self) -> Result<Option<Place>, Error> {
+        let Some((at, id)) = self.parts()? else { return Ok(None) };
+        let place = || Some((Timestamp::from_microsecond(at).ok()?, id.parse().ok()?));
+        place().map(Some).ok_or_else(wrong)
+    }
+
+    /// The number and the text that a cursor holds; `None` for the first page.
+    pub fn parts(&self) -> Result<Option<(i64, String)>, Error> {
         let Some(text) = self.cursor.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
-        let place = || {
+        let parts = || {
             let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
             let (at, id) = plain.split_once('/')?;
-            Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, id.parse().ok()?))
+            Some((at.parse().ok()?, id.to_owned()))
         };
-        place().map(Some).ok_or_else(|| Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged"))
+        parts().map(Some).ok_or_else(wrong)
     }
+}
+
+fn wrong() -> Error {
+    Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged")
 }
 
 /// The cursor that continues behind `place`. Postgres keeps microseconds, so they are enough.
 pub fn cursor((at, id): Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}/{id}", at.as_microsecond()))
+    encode(at.as_microsecond(), &id.to_string())
+}
+
+/// The cursor of a number and a text.
+pub fn encode(at: i64, id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{at}/{id}"))
 }
 
 /// Cuts `rows`, fetched with one more than `limit`, to a page, and gives the cursor of the next one.
