@@ -51,6 +51,7 @@ pub struct Template {
 
 /// Tells the chains about the transaction's tenant.
 pub async fn publish_tenant(transaction: &Transaction) -> Result<i64> {
+    lock(transaction).await?;
     let tenant = tenants::own(transaction).await?;
     let version = transaction
         .query_one("update tenants set version = nextval('config_version') where id = $1 returning version", &[&tenant.id.0])
@@ -73,6 +74,7 @@ pub async fn suspend(transaction: &Transaction, suspended: bool) -> Result<i64> 
 
 /// Makes or changes a number. Its home never changes; a number of another tenant gives [`Error::Exists`].
 pub async fn put_number(transaction: &Transaction, number: &Number) -> Result<i64> {
+    lock(transaction).await?;
     let tenant = transaction.tenant()?;
     match numbers::get(transaction, &number.channel, &number.account).await {
         Ok(old) if old.home != number.home => {
@@ -107,12 +109,7 @@ pub async fn put_number(transaction: &Transaction, number: &Number) -> Result<i6
         .await
         .map_err(|error| error.or_exists("number", &number.account))?;
     let version = row.try_get(0)?;
-    let value = json!({
-        "channel": number.channel, "account": number.account, "waba_id": number.waba_id,
-        "display_phone_number": number.display_phone_number, "home": number.home,
-        "messages_per_second": number.messages_per_second, "status": number.status,
-    });
-    publish(transaction, "number", &number.account, version, Some(&value)).await?;
+    publish(transaction, "number", &number.account, version, Some(&value_of(number))).await?;
     if !before.contains(&number.home) {
         republish(transaction).await?;
     }
@@ -121,6 +118,7 @@ pub async fn put_number(transaction: &Transaction, number: &Number) -> Result<i6
 
 /// Makes or changes a template.
 pub async fn put_template(transaction: &Transaction, template: &Template) -> Result<i64> {
+    lock(transaction).await?;
     let row = transaction
         .query_one(
             "insert into templates (tenant_id, waba_id, name, language, category, status, components)
@@ -173,6 +171,7 @@ async fn versioned_templates(transaction: &Transaction) -> Result<Vec<(Template,
 
 /// Adds a catalog, which rules from then on; older ones are kept.
 pub async fn put_catalog(transaction: &Transaction, value: &Value) -> Result<i64> {
+    lock(transaction).await?;
     let sql = "insert into catalogs (tenant_id, value) values ($1, $2) returning version";
     let version = transaction.query_one(sql, &[&transaction.tenant()?.0, value]).await?.try_get(0)?;
     publish(transaction, "catalog", "-", version, Some(value)).await?;
@@ -198,14 +197,33 @@ pub async fn republish(transaction: &Transaction) -> Result<()> {
     for number in numbers::list(transaction).await? {
         let sql = "select version from numbers where tenant_id = $1 and channel = $2 and account = $3";
         let version = transaction.query_one(sql, &[&number.tenant.0, &number.channel, &number.account]).await?.try_get(0)?;
-        let value = json!({
-            "channel": number.channel, "account": number.account, "waba_id": number.waba_id,
-            "display_phone_number": number.display_phone_number, "home": number.home,
-            "messages_per_second": number.messages_per_second, "status": number.status,
-        });
-        publish(transaction, "number", &number.account, version, Some(&value)).await?;
+        let number = Number {
+            channel: number.channel,
+            account: number.account,
+            waba_id: number.waba_id,
+            display_phone_number: number.display_phone_number,
+            home: number.home,
+            messages_per_second: number.messages_per_second,
+            status: number.status,
+        };
+        publish(transaction, "number", &number.account, version, Some(&value_of(&number))).await?;
     }
     Ok(())
+}
+
+fn value_of(number: &Number) -> Value {
+    json!({
+        "channel": number.channel, "account": number.account, "waba_id": number.waba_id,
+        "display_phone_number": number.display_phone_number, "home": number.home,
+        "messages_per_second": number.messages_per_second, "status": number.status,
+    })
+}
+
+/// One edit of a tenant's configuration at a time: versions, and the records in the outbox, then have the order of the commits.
+async fn lock(transaction: &Transaction) -> Result<()> {
+    let id = transaction.tenant()?;
+    let row = transaction.query_opt("select from tenants where id = $1 for no key update", &[&id.0]).await?;
+    row.map(drop).ok_or_else(|| Error::not_found("tenant", id))
 }
 
 async fn publish_template(transaction: &Transaction, template: &Template, version: i64) -> Result<()> {

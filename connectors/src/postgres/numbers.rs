@@ -1,5 +1,7 @@
 //! Numbers, Instagram accounts and pages: who owns them, where they live, and their sealed access tokens.
 
+use std::collections::HashMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use sluice_schemas::ids::TenantId;
 
@@ -105,24 +107,43 @@ pub async fn set_token(transaction: &Transaction, keys: &Keyring, channel: &str,
     if changed == 0 { Err(Error::not_found("number", account)) } else { Ok(()) }
 }
 
+const SEALED: &str = "select n.tenant_id, n.channel, n.account, n.access_token_sealed, k.key_id, k.kek_id, k.wrapped
+                      from numbers n join data_keys k on k.tenant_id = n.tenant_id and k.key_id = n.key_id
+                      where n.access_token_sealed is not null";
+
 /// Opens the access token of a number; `None` when it has none. For `sender` and `media`, which keep it for a while.
 pub async fn token(pool: &Pool, keys: &Keyring, tenant: TenantId, channel: &str, account: &str) -> Result<Option<SecretString>> {
     let transaction = pool.worker().await?;
-    let row = transaction
-        .query_opt(
-            "select n.access_token_sealed, k.key_id, k.kek_id, k.wrapped
-             from numbers n join data_keys k on k.tenant_id = n.tenant_id and k.key_id = n.key_id
-             where n.tenant_id = $1 and n.channel = $2 and n.account = $3 and n.access_token_sealed is not null",
-            &[&tenant.0, &channel, &account],
-        )
-        .await?;
+    let sql = format!("{SEALED} and n.tenant_id = $1 and n.channel = $2 and n.account = $3");
+    let row = transaction.query_opt(&sql, &[&tenant.0, &channel, &account]).await?;
     transaction.commit().await?;
-    let Some(row) = row else { return Ok(None) };
-    let (sealed, wrapped): (Vec<u8>, Vec<u8>) = (row.try_get(0)?, row.try_get(3)?);
-    let key = keys.unwrap(tenant, row.try_get(1)?, row.try_get(2)?, &wrapped)?;
-    let opened = key.open(&place(tenant, &row_name(channel, account)), &sealed)?;
-    let text = String::from_utf8(opened).map_err(|_| seal::Error::Damaged)?;
-    Ok(Some(text.into()))
+    row.map(|row| open(keys, &row)).transpose()
+}
+
+/// The access tokens of every active number by account, for the sender. One that does not open is logged and left out: its number
+/// is held, the others send.
+pub async fn tokens(pool: &Pool, keys: &Keyring) -> Result<HashMap<String, SecretString>> {
+    let transaction = pool.worker().await?;
+    let rows = transaction.query(&format!("{SEALED} and n.status = 'active'"), &[]).await?;
+    transaction.commit().await?;
+    let mut tokens = HashMap::new();
+    for row in rows {
+        let account: String = row.try_get(2)?;
+        match open(keys, &row) {
+            Ok(token) => drop(tokens.insert(account, token)),
+            Err(error) => tracing::error!(kind = error.kind(), account, "an access token does not open: {error}"),
+        }
+    }
+    Ok(tokens)
+}
+
+fn open(keys: &Keyring, row: &tokio_postgres::Row) -> Result<SecretString> {
+    let tenant = TenantId(row.try_get(0)?);
+    let (channel, account): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+    let (sealed, wrapped): (Vec<u8>, Vec<u8>) = (row.try_get(3)?, row.try_get(6)?);
+    let key = keys.unwrap(tenant, row.try_get(4)?, row.try_get(5)?, &wrapped)?;
+    let opened = key.open(&place(tenant, &row_name(&channel, &account)), &sealed)?;
+    Ok(String::from_utf8(opened).map_err(|_| seal::Error::Damaged)?.into())
 }
 
 /// The tenant's newest data key; makes the first one.

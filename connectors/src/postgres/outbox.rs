@@ -1,6 +1,8 @@
 //! Records that must reach Kafka if, and only if, the change beside them was committed.
 //!
-//! At least once and, among concurrent edits, in no certain order: consumers keep the highest version or epoch.
+//! At least once, and for each key in the order of the edits: an edit takes its row's lock before it adds its record, and one process
+//! at a time publishes. A compacted topic keeps the last record of a key, so an older one must never follow a newer one, or a table
+//! read from the start would be stale for good. After a crash the newest few are repeated; consumers keep the highest version.
 
 use serde_json::{Value, json};
 use sluice_schemas::ids::{CampaignId, TenantId};
@@ -121,6 +123,9 @@ pub struct Entry {
     pub record: std::result::Result<Record, String>,
 }
 
+/// One process publishes at a time; the others find nothing to do.
+const PUBLISHER: i64 = 0x6f75_7462_6f78;
+
 /// Rows that nobody else publishes while this is held. Dropped, they wait again.
 pub struct Claim {
     transaction: Transaction,
@@ -128,9 +133,13 @@ pub struct Claim {
     pub entries: Vec<Entry>,
 }
 
-/// Takes up to `limit` rows that wait, skipping those that another process holds.
+/// Takes up to `limit` rows that wait; none while another process holds some.
 pub async fn claim(pool: &Pool, limit: i64) -> Result<Claim> {
     let transaction = pool.worker().await?;
+    let free: bool = transaction.query_one("select pg_try_advisory_xact_lock($1)", &[&PUBLISHER]).await?.try_get(0)?;
+    if !free {
+        return Ok(Claim { transaction, entries: Vec::new() });
+    }
     let rows = transaction
         .query(
             "select id, tenant_id, topic, partition, key, record_kind, payload from outbox
@@ -143,6 +152,11 @@ pub async fn claim(pool: &Pool, limit: i64) -> Result<Claim> {
 }
 
 impl Claim {
+    /// Gives the rows back.
+    pub async fn release(self) -> Result<()> {
+        self.transaction.commit().await
+    }
+
     /// Marks these as published, after Kafka has acknowledged them.
     pub async fn published(self, ids: &[i64]) -> Result<()> {
         self.transaction.execute("update outbox set published_at = now() where id = any($1)", &[&ids]).await?;

@@ -9,6 +9,7 @@ mod options;
 mod read;
 mod schema;
 mod session;
+mod snapshot;
 mod write;
 
 pub use error::Error;
@@ -16,6 +17,7 @@ pub use model::{Direction, MessageRow, Step, StepRow, View, bucket, day, latest}
 pub use options::Options;
 pub use schema::{Report, migrate, plan};
 pub use session::Session;
+pub use snapshot::Snapshot;
 pub use write::Write;
 
 /// What every call here gives.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::Key;
 use super::session::Session;
-use super::{Direction, Error, MessageRow, Result, Step, StepRow, View, bucket, day, latest};
+use super::{Direction, Error, MessageRow, Result, Snapshot, Step, StepRow, View, bucket, day, latest};
 
 /// Partitions without a row after which a listing ends: three months of silence.
 const EMPTY_DAYS: i32 = 92;
@@ -18,10 +18,10 @@ const EMPTY_BUCKETS: i32 = 40;
 const LOOK_UP: usize = 64;
 
 impl Session {
-    /// The newest snapshots (JSON) of the tenant's conversations that changed last before `before`, newest first.
+    /// The newest snapshots of the tenant's conversations that changed last before `before`, newest first.
     ///
     /// The next page starts at the last one's `updated_ms`. Each conversation appears once, where its newest snapshot stands.
-    pub async fn recent_conversations(&self, tenant: TenantId, before: Millis, limit: usize) -> Result<Vec<(i64, String)>> {
+    pub async fn recent_conversations(&self, tenant: TenantId, before: Millis, limit: usize) -> Result<Vec<Snapshot>> {
         // A first page sees the newest of all; behind it an older snapshot of a conversation shown before could come up again.
         let first = before.0 > Millis::now().0;
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
@@ -45,11 +45,11 @@ impl Session {
             at -= 1;
         }
         found.truncate(limit);
-        Ok(found)
+        found.iter().map(|snapshot| parse("conversations_by_day", snapshot)).collect()
     }
 
     /// The row, unless the conversation has changed since.
-    async fn newest(&self, tenant: TenantId, row: (i64, Uuid, String), first: bool) -> Result<Option<(i64, String)>> {
+    async fn newest(&self, tenant: TenantId, row: (i64, Uuid, String), first: bool) -> Result<Option<String>> {
         let (updated_ms, conversation, snapshot) = row;
         if !first {
             let newest = self.latest((tenant, ConversationId(conversation))).await?;
@@ -57,12 +57,13 @@ impl Session {
                 return Ok(None);
             }
         }
-        Ok(Some((updated_ms, snapshot)))
+        Ok(Some(snapshot))
     }
 
-    /// The newest snapshot (JSON) of a conversation.
-    pub async fn conversation(&self, tenant: TenantId, conversation: ConversationId) -> Result<Option<String>> {
-        Ok(self.latest((tenant, conversation)).await?.map(|(_, _, snapshot)| snapshot))
+    /// The newest snapshot of a conversation.
+    pub async fn conversation(&self, tenant: TenantId, conversation: ConversationId) -> Result<Option<Snapshot>> {
+        let newest = self.latest((tenant, conversation)).await?;
+        newest.map(|(_, _, snapshot)| parse("conversation_latest", &snapshot)).transpose()
     }
 
     async fn latest(&self, (tenant, conversation): Key) -> Result<Option<(i64, i64, String)>> {
@@ -119,6 +120,10 @@ impl Session {
         let rows = rows.map_err(Error::statement)?.into_rows_result().map_err(Error::statement)?;
         rows.rows::<StepColumns>().map_err(Error::statement)?.map(|row| step(row.map_err(Error::statement)?)).collect()
     }
+}
+
+fn parse(table: &'static str, json: &str) -> Result<Snapshot> {
+    serde_json::from_str(json).map_err(|error| Error::Row { table, reason: error.to_string() })
 }
 
 type MessageColumns = (CqlTimestamp, String, String, String, String, String, String, String, Uuid);

@@ -3,7 +3,7 @@ use sluice_schemas::ids::{ConversationId, TenantId};
 use sluice_schemas::time::Millis;
 
 use super::session::Session;
-use super::{Error, MessageRow, Result, StepRow, bucket, day};
+use super::{Error, MessageRow, Result, Snapshot, StepRow, bucket, day};
 
 /// One row to be written. Written again, it changes nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,13 +31,7 @@ pub enum Write {
         /// Owner.
         tenant: TenantId,
         /// The conversation.
-        conversation: ConversationId,
-        /// When it changed.
-        updated_ms: i64,
-        /// Raised by every change.
-        version: i64,
-        /// The conversation as JSON.
-        snapshot: String,
+        snapshot: Snapshot,
     },
 }
 
@@ -53,11 +47,13 @@ impl Session {
         match row {
             Write::Message { tenant, conversation, row } => self.put_message(tenant, conversation, row, now).await,
             Write::Step { tenant, message_id, row } => self.put_step(tenant, message_id, row, now).await,
-            Write::Snapshot { tenant, conversation, updated_ms, version, snapshot } => {
+            Write::Snapshot { tenant, snapshot } => {
+                let (id, updated_ms, version) = (snapshot.conversation.0, snapshot.updated_ms, snapshot.version);
                 let Some(ttl) = self.ttl(updated_ms, now) else { return Ok(false) };
+                let json = serde_json::to_string(&snapshot).map_err(Error::statement)?;
                 let stamp = micros(updated_ms);
-                let by_day = (tenant.0, day(updated_ms), updated_ms, version, conversation.0, &snapshot, stamp, ttl);
-                let latest = (tenant.0, conversation.0, updated_ms, version, &snapshot, stamp, ttl);
+                let by_day = (tenant.0, day(updated_ms), updated_ms, version, id, &json, stamp, ttl);
+                let latest = (tenant.0, id, updated_ms, version, &json, stamp, ttl);
                 let by_day = self.driver.execute_unpaged(&self.statements.put_by_day, by_day);
                 let latest = self.driver.execute_unpaged(&self.statements.put_latest, latest);
                 futures::try_join!(by_day, latest).map_err(Error::statement)?;

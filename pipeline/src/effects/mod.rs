@@ -1,4 +1,8 @@
 //! The effects: what does I/O, each with a named guarantee.
 
+pub mod archive;
+pub mod expand;
 pub mod metrics;
+pub mod outbox;
 pub mod sender;
+pub mod tally;
