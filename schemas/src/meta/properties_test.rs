@@ -1,5 +1,7 @@
 //! What holds for any bytes: nothing panics, every slice is the body's own, a stored update parses the same.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
@@ -7,6 +9,8 @@ use serde_json::Value;
 use super::fixtures_test::bodies;
 use super::scan::Node;
 use super::{Event, Kind, events, parse, response, split};
+
+static BODIES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(bodies);
 
 /// Splits and parses, and checks what must hold for whatever came.
 fn check(body: &[u8]) -> Option<Vec<Event>> {
@@ -32,7 +36,8 @@ fn check(body: &[u8]) -> Option<Vec<Event>> {
 #[test]
 fn a_body_cut_off_anywhere_is_an_error() {
     for (name, body) in bodies() {
-        let whole = body.trim_ascii_end();
+        // Without its indentation, which is most of a fixture and none of its risk.
+        let whole = serde_json::to_vec(&serde_json::from_slice::<Value>(&body).unwrap()).unwrap();
         for end in 0..whole.len() {
             assert!(split(whole.get(..end).unwrap()).is_err(), "{name} cut at {end}");
         }
@@ -55,8 +60,7 @@ fn replace(node: &mut Value, countdown: &mut usize, value: &Value) -> bool {
 
 #[test]
 fn a_wrong_type_at_any_node_costs_at_most_its_own_update() {
-    let wrong =
-        [Value::Null, Value::from(-1), Value::from("\u{0}\u{1f600}"), Value::from(Vec::<Value>::new()), serde_json::json!({"id": {}})];
+    let wrong = [Value::Null, Value::from("\u{0}\u{1f600}"), serde_json::json!([{ "id": {} }, 7])];
     for (name, body) in bodies() {
         let document: Value = serde_json::from_slice(&body).unwrap();
         for value in &wrong {
@@ -220,8 +224,7 @@ proptest! {
             proptest::sample::select(b"{}[]\",:\\u0n -".to_vec()),
         ], 0..3_u8), 1..6),
     ) {
-        let bodies = bodies();
-        let (_, mut body) = bodies[case.index(bodies.len())].clone();
+        let (_, mut body) = BODIES[case.index(BODIES.len())].clone();
         for (at, byte, action) in edits {
             let at = at.index(body.len());
             match action {
@@ -241,8 +244,7 @@ proptest! {
         at in any::<Index>(),
         byte in prop_oneof![any::<u8>(), proptest::sample::select(b"{}[]\",:\\u0n -+.eE19tf".to_vec())],
     ) {
-        let bodies = bodies();
-        let (_, mut body) = bodies[case.index(bodies.len())].clone();
+        let (_, mut body) = BODIES[case.index(BODIES.len())].clone();
         let at = at.index(body.len());
         body[at] = byte;
         if let Ok(text) = std::str::from_utf8(&body) {
