@@ -275,3 +275,6 @@ fn item(outbound: &Outbound, send: &StateSend) -> Item {
         campaign: outbound.campaign,
     }
 }
+
+#[cfg(test)]
+mod tests;

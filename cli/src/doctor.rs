@@ -1,0 +1,108 @@
+//! `sluice doctor`: each fault with its fix.
+
+use std::io::Write as _;
+
+use sluice_connectors::kafka::admin::{self, Finding};
+use sluice_connectors::{postgres, registry, scylla};
+
+use crate::config::{Config, Error};
+use crate::exit::{self, Failure};
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+struct Check {
+    what: &'static str,
+    /// `Err` is the fault and its fix.
+    found: Result<String, String>,
+}
+
+/// Runs every check; the exit code is that of the gravest fault.
+pub async fn run(config: Result<Config, Error>, args: &Args) -> Result<(), Failure> {
+    let config = match config {
+        Ok(config) => config,
+        Err(e) => {
+            show(args, &Check { what: "configuration", found: Err(e.to_string()) })?;
+            return Err(Failure { code: exit::CONFIG, error: anyhow::anyhow!("1 fault") });
+        }
+    };
+    let mut faults = 0;
+    for check in [secrets(&config), engines(&config).await].into_iter().flatten() {
+        faults += usize::from(check.found.is_err());
+        show(args, &check)?;
+    }
+    if faults == 0 { Ok(()) } else { Err(anyhow::anyhow!("{faults} faults").into()) }
+}
+
+fn secrets(config: &Config) -> Vec<Check> {
+    vec![
+        Check { what: "secrets.keys", found: config.keyring().map(|k| format!("`{}` wraps data keys", k.current())).map_err(|e| e.to_string()) },
+        Check { what: "secrets.callback", found: config.callback_keys().map(|_| "a key signs callback data".into()).map_err(|e| e.to_string()) },
+        Check { what: "ingress", found: config.ingress.check().map(|()| format!("listens on {}", config.ingress.listen)).map_err(|e| e.to_string()) },
+        Check { what: "state_dir", found: folder(config) },
+    ]
+}
+
+fn folder(config: &Config) -> Result<String, String> {
+    let shown = config.state_dir.display();
+    std::fs::create_dir_all(&config.state_dir)
+        .and_then(|()| std::fs::write(config.state_dir.join(".doctor"), b""))
+        .and_then(|()| std::fs::remove_file(config.state_dir.join(".doctor")))
+        .map(|()| format!("{shown} can be written"))
+        .map_err(|e| format!("{shown} cannot be written ({e}); set state_dir to a folder that this user owns"))
+}
+
+async fn engines(config: &Config) -> Vec<Check> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let kafka = config.kafka.clone();
+    let topics = tokio::task::spawn_blocking(move || admin::plan(&kafka)).await;
+    let topics = match topics {
+        Ok(Ok(found)) => topic_faults(&found),
+        Ok(Err(e)) => Err(text(&e)),
+        Err(e) => Err(text(&e)),
+    };
+    let postgres = match postgres::Pool::new(&config.postgres) {
+        Ok(pool) => postgres::check_role(&pool).await.map(|()| format!("{} answers; row-level security holds", pool.address())),
+        Err(e) => Err(e),
+    };
+    let cql = match scylla::Session::connect(&config.cql).await {
+        Ok(session) => session.check().await.map(|()| format!("{} answers", config.cql.address())),
+        Err(e) => Err(e),
+    };
+    let registry = registry::load(&config.registry()).await.map(|_| format!("{} knows this build's schemas", config.registry.url));
+    vec![
+        Check { what: "kafka", found: topics },
+        Check { what: "postgres", found: postgres.map_err(|e| text(&e)) },
+        Check { what: "cql", found: cql.map_err(|e| text(&e)) },
+        Check { what: "registry", found: registry.map_err(|e| text(&e)) },
+    ]
+}
+
+fn topic_faults(found: &[(&'static sluice_schemas::topics::Topic, Finding)]) -> Result<String, String> {
+    let missing = found.iter().filter(|(_, finding)| *finding == Finding::Missing).count();
+    let wrong: Vec<&str> = found.iter().filter(|(_, finding)| matches!(finding, Finding::Partitions(_))).map(|(topic, _)| topic.name).collect();
+    match (missing, wrong.as_slice()) {
+        (0, []) => Ok(format!("{} topics are as they should be", found.len())),
+        (n, []) => Err(format!("{n} topics are missing; run `sluice migrate`")),
+        (_, wrong) => Err(format!("kafka.partitions does not fit {}; set it to what the cluster has", wrong.join(", "))),
+    }
+}
+
+fn show(args: &Args, check: &Check) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let (state, detail) = match &check.found {
+        Ok(detail) => ("ok", detail),
+        Err(detail) => ("fault", detail),
+    };
+    if args.json {
+        writeln!(out, "{}", serde_json::json!({ "check": check.what, "state": state, "detail": detail }))?;
+    } else {
+        writeln!(out, "{state:<6} {:<17} {detail}", check.what)?;
+    }
+    Ok(())
+}

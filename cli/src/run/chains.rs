@@ -1,0 +1,85 @@
+//! Starts a chain on a thread of its own, and again after an error.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use sluice_pipeline::chain::Chain;
+use sluice_pipeline::runner::{self, Setup};
+use sluice_pipeline::stages::intake::Intake;
+use sluice_pipeline::stages::ledger::{Ledger, Settings};
+use sluice_pipeline::stages::reconcile::Reconcile;
+use sluice_pipeline::topology;
+
+use super::{Parts, Running};
+use crate::exit::Failure;
+
+type Make = Box<dyn Fn() -> Box<dyn Chain> + Send + Sync>;
+
+/// Starts `role`.
+pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result<(), Failure> {
+    let (Some(row), Some(topics)) = (topology::role(role), topology::chain(role)) else {
+        return Err(anyhow::anyhow!("{role} is not a chain").into());
+    };
+    let readiness = running.readiness.clone();
+    let setup = Setup {
+        role: row,
+        topics,
+        instance: parts.config.instance.clone(),
+        folder: parts.config.state_dir.join(format!("{}-{}", role, parts.config.instance)),
+        kafka: parts.config.kafka.clone(),
+        codecs: parts.codecs.clone(),
+        make: make(role, parts)?,
+        ready: Box::new(move |ready| {
+            if ready {
+                readiness.ready(role);
+            } else {
+                readiness.waiting(role, "not assigned and restored");
+            }
+        }),
+    };
+    std::fs::create_dir_all(&setup.folder)?;
+    let (stop, fatal) = (running.stop.clone(), running.fatal.clone());
+    running.thread(role, move || supervise(&setup, &stop, &fatal))?;
+    Ok(())
+}
+
+fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
+    let codecs = parts.codecs.clone();
+    Ok(match role {
+        "intake" => Box::new(move || Box::new(Intake::new(&codecs))),
+        "ledger" => {
+            let settings = Settings {
+                keys: parts.config.callback_keys()?,
+                unknown_deadline_ms: parts.config.ledger.unknown_deadline_seconds * 1_000,
+            };
+            Box::new(move || Box::new(Ledger::new(&codecs, settings.clone())))
+        }
+        _ => {
+            let keys = parts.config.callback_keys()?;
+            Box::new(move || Box::new(Reconcile::new(&codecs, keys.clone())))
+        }
+    })
+}
+
+/// Every error is answered by a fresh instance, which reads the committed state; a fence ends the process, since another
+/// one runs under this name.
+fn supervise(setup: &Setup, stop: &sluice_connectors::kafka::consumer::Stop, fatal: &tokio::sync::mpsc::UnboundedSender<anyhow::Error>) {
+    let mut pause = Duration::from_millis(200);
+    while !stop.load(Ordering::Acquire) {
+        let started = Instant::now();
+        let Err(e) = runner::run(setup, stop) else { return };
+        tracing::error!(chain = setup.role.name, kind = e.kind(), error = %e, "the chain starts again");
+        if e.fenced() {
+            let _ = fatal.send(e.into());
+            return;
+        }
+        if started.elapsed() > Duration::from_secs(60) {
+            pause = Duration::from_millis(200);
+        }
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !stop.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        pause = (pause * 2).min(Duration::from_secs(15));
+    }
+}

@@ -1,0 +1,227 @@
+//! The effects' loops: each consumes on a thread of its own and does its I/O on the runtime.
+
+use std::time::Duration;
+
+use sluice_connectors::kafka::consumer::{self, Batch, Commit, Delivered, Subscription};
+use sluice_connectors::kafka::producer::{Out, Producer};
+use sluice_connectors::meta::Client;
+use sluice_connectors::postgres::campaigns;
+use sluice_pipeline::effects::outbox::Outbox;
+use sluice_pipeline::effects::sender::{Sender, Tokens};
+use sluice_pipeline::effects::tally::Tally;
+use sluice_pipeline::effects::{archive, expand};
+use sluice_pipeline::stages::ledger;
+use sluice_pipeline::topology;
+use sluice_schemas::codec::{Codec, Codecs};
+use sluice_schemas::ids::TenantId;
+use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Message, Outbound, Quote, Record};
+use sluice_schemas::time::Millis;
+use sluice_schemas::topics::{self, CONVERSATIONS, EVENTS, EVENTS_DEAD_LETTER, MESSAGES, OUTBOUND_BULK, QUOTES};
+
+use super::{Draining, Parts, Running, tables};
+use crate::exit::Failure;
+
+/// Pause between looks into the outbox: how soon an edit reaches the chains.
+const OUTBOX: Duration = Duration::from_millis(200);
+/// Pause between looks for campaigns whose time has come.
+const SCHEDULE: Duration = Duration::from_secs(1);
+
+/// Starts one of `expand`, `archive`, `tally`, `outbox`.
+pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result<(), Failure> {
+    match role {
+        "expand" => expand_role(parts, running),
+        "archive" => archive_role(parts, running),
+        "tally" => tally_role(parts, running),
+        "outbox" => outbox_role(parts, running),
+        other => Err(anyhow::anyhow!("{other} is not an effect").into()),
+    }
+}
+
+/// Starts the sender; the returned future ends when its last exchange has.
+pub async fn sender(parts: &Parts, running: &mut Running) -> Result<Draining, Failure> {
+    let (pool, keys) = (parts.pool()?, parts.config.keyring()?);
+    let tokens = Tokens::default();
+    tables::tokens(&pool, &keys, &tokens).await?;
+    let client = Client::new(&parts.config.meta, Duration::from_millis(ledger::HTTP_TIMEOUT_MS as u64))?;
+    let sender = Sender::new(client, parts.producer.clone(), parts.config.callback_keys()?, tokens.clone(), &parts.codecs, running.stop.clone());
+    running.task(tables::follow(pool, running.cancel.clone(), move |pool| {
+        let (keys, tokens) = (keys.clone(), tokens.clone());
+        async move { tables::tokens(&pool, &keys, &tokens).await }
+    }));
+    let taker = sender.clone();
+    let runtime = tokio::runtime::Handle::current();
+    // Few claims in hand: what a crash loses sight of is shown as unknown and waits for a status.
+    consume("sender", Commit::Before, 200, Duration::ZERO, parts, running, move |batch| {
+        taker.take(&runtime, batch);
+        Ok::<(), std::convert::Infallible>(())
+    })?;
+    Ok(Box::pin(async move { sender.drain().await }))
+}
+
+fn expand_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
+    let (pool, producer, runtime) = (parts.pool()?, parts.producer.clone(), tokio::runtime::Handle::current());
+    let reader = Reader::<Demand>::new("expand", parts);
+    let codec: Codec<Outbound> = parts.codecs.of();
+    consume("expand", Commit::After, 16, Duration::ZERO, parts, running, move |batch| {
+        runtime.block_on(async {
+            for demand in reader.read(batch, |_| true).await? {
+                let mut records = Vec::new();
+                for send in expand::expand(&pool, &demand.record).await? {
+                    records.push(Out {
+                        topic: OUTBOUND_BULK,
+                        partition: demand.partition,
+                        key: topics::key(send.tenant, &send.send_id).into_bytes(),
+                        payload: Some(codec.encode(&send)?),
+                        headers: Vec::new(),
+                    });
+                }
+                producer.send_all(records).await?;
+            }
+            Ok::<(), anyhow::Error>(())
+        })
+    })
+}
+
+fn archive_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
+    let history = parts.history.clone().ok_or_else(|| anyhow::anyhow!("archive needs the history"))?;
+    let runtime = tokio::runtime::Handle::current();
+    let events = Reader::<Event>::new("archive", parts);
+    let messages = Reader::<Message>::new("archive", parts);
+    let conversations = Reader::<Conversation>::new("archive", parts);
+    consume("archive", Commit::After, 2_000, Duration::from_millis(20), parts, running, move |batch| {
+        runtime.block_on(async {
+            let mut rows = archive::events(&events.read(batch, |topic| topic == EVENTS).await?);
+            rows.extend(archive::messages(&messages.read(batch, |topic| topic == MESSAGES).await?));
+            rows.extend(archive::conversations(&conversations.read(batch, |topic| topic == CONVERSATIONS).await?));
+            history.write(rows, Millis::now()).await?;
+            Ok::<(), anyhow::Error>(())
+        })
+    })
+}
+
+fn tally_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Handle::current();
+    let mut tally = Tally::new(parts.pool()?, 0);
+    let messages = Reader::<Message>::new("tally", parts);
+    let quotes = Reader::<Quote>::new("tally", parts);
+    consume("tally", Commit::After, 5_000, Duration::from_millis(50), parts, running, move |batch| {
+        runtime.block_on(async {
+            let applied = tally.messages(&messages.read(batch, |topic| topic == MESSAGES).await?).await?;
+            let quoted = tally.quotes(&quotes.read(batch, |topic| topic == QUOTES).await?).await?;
+            for (partition, offset, reason) in applied.refused.iter().chain(&quoted.refused) {
+                tracing::error!(partition, offset, "tally refuses a record: {reason}");
+            }
+            Ok::<(), anyhow::Error>(())
+        })
+    })
+}
+
+fn outbox_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
+    let pool = parts.pool()?;
+    let outbox = Outbox::new(pool.clone(), parts.producer.clone(), &parts.codecs);
+    let (cancel, readiness) = (running.cancel.clone(), running.readiness.clone());
+    running.task(async move {
+        let mut scheduled = tokio::time::Instant::now();
+        while !cancel.is_cancelled() {
+            if scheduled.elapsed() >= SCHEDULE {
+                scheduled = tokio::time::Instant::now();
+                if let Err(e) = campaigns::start_due(&pool, jiff::Timestamp::now()).await {
+                    tracing::warn!(error = %e, "campaigns that are due are not started yet");
+                }
+            }
+            match outbox.pass().await {
+                Ok(0) => readiness.ready("outbox"),
+                Ok(_) => continue,
+                Err(e) => {
+                    readiness.waiting("outbox", "cannot publish");
+                    tracing::warn!(kind = e.kind(), error = %e, "outbox");
+                }
+            }
+            let _ = cancel.run_until_cancelled(tokio::time::sleep(OUTBOX)).await;
+        }
+    });
+    Ok(())
+}
+
+/// Runs a consumer loop on a thread; it is ready when it runs, and an error that the loop cannot repair ends the process.
+fn consume<E: std::fmt::Display>(
+    role: &'static str,
+    commit: Commit,
+    max_records: usize,
+    linger: Duration,
+    parts: &Parts,
+    running: &mut Running,
+    effect: impl FnMut(&Batch) -> Result<(), E> + Send + 'static,
+) -> Result<(), Failure> {
+    let reads = topology::role(role).map(|row| row.reads).unwrap_or_default();
+    let subscription =
+        Subscription { group: role, instance: format!("{role}-{}", parts.config.instance), topics: reads, commit, max_records, linger };
+    let (options, stop, fatal) = (parts.config.kafka.clone(), running.stop.clone(), running.fatal.clone());
+    running.readiness.ready(role);
+    running.thread(role, move || {
+        if let Err(e) = consumer::run(&options, &subscription, &stop, effect) {
+            tracing::error!(role, kind = e.kind(), error = %e, "the effect cannot go on");
+            let _ = fatal.send(e.into());
+        }
+    })?;
+    Ok(())
+}
+
+/// Decodes records of one type; what cannot be read goes to the dead letters, whole, and the rest goes on.
+struct Reader<T> {
+    stage: &'static str,
+    codec: Codec<T>,
+    letters: Codec<DeadLetter>,
+    producer: Producer,
+}
+
+impl<T: Record> Reader<T> {
+    fn new(stage: &'static str, parts: &Parts) -> Self {
+        let codecs: &Codecs = &parts.codecs;
+        Self { stage, codec: codecs.of(), letters: codecs.of(), producer: parts.producer.clone() }
+    }
+
+    async fn read(&self, batch: &Batch, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Delivered<T>>> {
+        let mut out = Vec::new();
+        for raw in batch.iter().filter(|raw| wanted(raw.topic)) {
+            match self.codec.decode(&raw.record) {
+                Ok(record) => out.push(Delivered {
+                    topic: raw.topic,
+                    partition: raw.partition,
+                    offset: raw.offset,
+                    timestamp_ms: raw.timestamp_ms,
+                    key: raw.key.clone(),
+                    record,
+                }),
+                Err(e) => self.bury(raw, &e).await?,
+            }
+        }
+        Ok(out)
+    }
+
+    async fn bury(&self, raw: &Delivered<Vec<u8>>, e: &sluice_schemas::codec::Error) -> anyhow::Result<()> {
+        tracing::warn!(stage = self.stage, kind = e.kind(), topic = raw.topic, offset = raw.offset, "dead letter: {e}");
+        let letter = DeadLetter {
+            tenant: TenantId::UNKNOWN,
+            stage: self.stage.into(),
+            kind: e.kind().into(),
+            detail: e.to_string(),
+            topic: raw.topic.into(),
+            partition: raw.partition,
+            offset: raw.offset,
+            timestamp_ms: raw.timestamp_ms,
+            attempt: 1,
+            build: sluice_pipeline::BUILD.into(),
+            key: raw.key.clone(),
+            value: raw.record.clone(),
+        };
+        let out = Out {
+            topic: EVENTS_DEAD_LETTER,
+            partition: raw.partition,
+            key: topics::key(TenantId::UNKNOWN, &raw.topic).into_bytes(),
+            payload: Some(self.letters.encode(&letter)?),
+            headers: Vec::new(),
+        };
+        Ok(self.producer.send_all(vec![out]).await?)
+    }
+}
