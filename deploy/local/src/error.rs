@@ -15,10 +15,10 @@ pub enum Error {
         what: String,
     },
     /// Somebody else listens on a fixed port.
-    #[error("port {port} for {engine} is in use; stop what listens there or give another port")]
+    #[error("port {port} for {name} is in use; stop what listens there or give another port")]
     PortInUse {
-        /// The engine that was to listen.
-        engine: Engine,
+        /// What was to listen.
+        name: &'static str,
         /// The port.
         port: u16,
     },
@@ -66,6 +66,52 @@ pub enum Error {
         /// The log's last lines.
         tail: String,
     },
+    /// A part of the product ended by itself.
+    #[error("{name} ended unexpectedly ({status}); log {}:\n{tail}", log.display())]
+    PartExited {
+        /// registry, meta or sluice.
+        name: &'static str,
+        /// Exit status or signal.
+        status: String,
+        /// Its log file.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// A part of the product runs but is not ready.
+    #[error("{name} is not ready at {url} after {seconds} s ({cause}); log {}:\n{tail}", log.display())]
+    NotReady {
+        /// registry, meta or sluice.
+        name: &'static str,
+        /// What was asked.
+        url: String,
+        /// How long it was given.
+        seconds: u64,
+        /// The last attempt's failure.
+        cause: String,
+        /// Its log file.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// A verb of `sluice` failed.
+    #[error("`sluice {verb}` ended with {status}:\n{detail}")]
+    Verb {
+        /// The verb with its arguments.
+        verb: String,
+        /// Exit status or signal.
+        status: String,
+        /// What it wrote to stderr.
+        detail: String,
+    },
+    /// An answer that is not the expected one.
+    #[error("{what}: {detail}")]
+    Answer {
+        /// What was asked.
+        what: String,
+        /// What came.
+        detail: String,
+    },
     /// The operation does not fit the engine's state, such as resuming one that runs.
     #[error("cannot {operation} {engine}: it is {state}")]
     WrongState {
@@ -99,6 +145,10 @@ impl Error {
             Self::Fetch { .. } => "fetch",
             Self::Exited { .. } => "exited",
             Self::TimedOut { .. } => "timed_out",
+            Self::PartExited { .. } => "part_exited",
+            Self::NotReady { .. } => "not_ready",
+            Self::Verb { .. } => "verb",
+            Self::Answer { .. } => "answer",
             Self::WrongState { .. } => "wrong_state",
             Self::NotSelected(_) => "not_selected",
             Self::Io { .. } => "io",

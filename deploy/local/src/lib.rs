@@ -10,6 +10,8 @@
 //! # Ok::<(), sluice_local::Error>(())
 //! ```
 //!
+//! [`System`] is the product beside such a stack: a registry, a simulated Meta and `sluice run`, each a process of its own.
+//!
 //! The calls block; an async test wraps them in `spawn_blocking`, and tests that share a stack keep it in a `OnceLock`.
 //!
 //! **Where things come from.** Kafka and Cassandra are jars that Maven fetches once into `$SLUICE_CACHE` (see [`fetch`]);
@@ -32,6 +34,7 @@ mod engine;
 mod error;
 mod fetch;
 mod guard;
+mod http;
 mod java;
 mod kafka;
 mod options;
@@ -40,9 +43,11 @@ mod probe;
 mod process;
 mod stack;
 mod supervise;
+pub mod system;
 
 pub use error::Error;
 pub use fetch::fetch;
 pub use options::{Engine, Options};
 pub use stack::{Stack, State, clean};
 pub use supervise::Companion;
+pub use system::System;

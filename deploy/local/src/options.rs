@@ -111,15 +111,15 @@ impl Options {
 ///
 /// Free ports are looked for below the system's ephemeral range: an outgoing connection could otherwise take the port of
 /// an engine that is down for a restart.
-pub(crate) fn choose_port(engine: Engine, wanted: u16) -> Result<u16, Error> {
+pub(crate) fn choose_port(name: &'static str, wanted: u16) -> Result<u16, Error> {
     if wanted != 0 {
-        return if is_free(wanted) { Ok(wanted) } else { Err(Error::PortInUse { engine, port: wanted }) };
+        return if is_free(wanted) { Ok(wanted) } else { Err(Error::PortInUse { name, port: wanted }) };
     }
-    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), engine);
+    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), name);
     (0..1000_u64)
         .map(|attempt| 11_000 + (seed.wrapping_add(attempt * 7919) % 20_000) as u16)
         .find(|port| is_free(*port))
-        .ok_or(Error::PortInUse { engine, port: 0 })
+        .ok_or(Error::PortInUse { name, port: 0 })
 }
 
 fn is_free(port: u16) -> bool {
@@ -134,14 +134,14 @@ mod tests {
     fn a_taken_port_is_refused_by_name() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = choose_port(Engine::Kafka, port).unwrap_err();
+        let error = choose_port("kafka", port).unwrap_err();
         assert_eq!(error.kind(), "port_in_use");
         assert!(error.to_string().contains(&format!("port {port} for kafka")));
     }
 
     #[test]
     fn a_free_port_lies_below_the_ephemeral_range() {
-        let port = choose_port(Engine::Kafka, 0).unwrap();
+        let port = choose_port("kafka", 0).unwrap();
         assert!((11_000..31_000).contains(&port));
     }
 

@@ -77,6 +77,27 @@ fn create(site: &Site, bin: &Path, user: Option<User>, durable: bool) -> Result<
     site.rename(PARTIAL, "data")
 }
 
+/// Makes another database of the running server at `port`, unless it is there.
+pub(crate) fn create_database(port: u16, name: &str) -> Result<(), Error> {
+    let client = |program: &str| -> Result<Command, Error> {
+        let mut command = Command::new(bin()?.join(program));
+        command.args(["--host=127.0.0.1", &format!("--port={port}"), "--username=postgres", "--no-password"]).stdin(Stdio::null());
+        Ok(command)
+    };
+    let mut list = client("psql")?;
+    list.args(["--dbname=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--command=select datname from pg_database"]);
+    let list = list.output().context(|| "start psql".into())?;
+    if String::from_utf8_lossy(&list.stdout).lines().any(|line| line == name) {
+        return Ok(());
+    }
+    let made = client("createdb")?.arg(name).output().context(|| "start createdb".into())?;
+    if made.status.success() {
+        return Ok(());
+    }
+    let detail = String::from_utf8_lossy(&made.stderr).trim().to_owned();
+    Err(Error::Answer { what: format!("create the database {name}"), detail })
+}
+
 /// Removes the server's own lock when no server works there any more.
 ///
 /// Postgres takes any process of the number in that file for its predecessor: also one that came by the number later, and

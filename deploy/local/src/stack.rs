@@ -112,8 +112,8 @@ impl Stack {
             let site = Site {
                 home: home(&dir, engine, options.notice)?,
                 log: dir.join(format!("{engine}.log")),
-                port: choose_port(engine, port)?,
-                internal_port: choose_port(engine, 0)?,
+                port: choose_port(engine.name(), port)?,
+                internal_port: choose_port(engine.name(), 0)?,
                 jars,
                 durable: options.durable,
             };
@@ -167,6 +167,14 @@ impl Stack {
     pub fn postgres_url(&self) -> Result<String, Error> {
         let address = self.address(Engine::Postgres)?;
         Ok(format!("postgres://postgres@{address}/{}", postgres::DATABASE))
+    }
+
+    /// A URL for another database, made if it is missing.
+    pub(crate) fn database(&self, name: &str) -> Result<String, Error> {
+        if name != postgres::DATABASE {
+            postgres::create_database(self.member(Engine::Postgres)?.site.port, name)?;
+        }
+        Ok(format!("postgres://postgres@{}/{name}", self.address(Engine::Postgres)?))
     }
 
     /// The variables by which the product finds the engines: `SLUICE_KAFKA`, `SLUICE_CQL`, `SLUICE_POSTGRES`.

@@ -1,6 +1,8 @@
 //! A program that runs beside the engines.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -23,6 +25,28 @@ impl Companion {
         Process::spawn(command).map(Self).context(|| format!("start {}", program.display()))
     }
 
+    /// Starts `program` with an environment of its own on top of ours; what it writes goes to the end of `log`.
+    pub(crate) fn logged(
+        program: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        env: &[(&'static str, String)],
+        log: &Path,
+    ) -> Result<Self, Error> {
+        let open = || {
+            let file = OpenOptions::new().create(true).append(true).open(log)?;
+            Ok((file.try_clone()?, file))
+        };
+        let (out, err) = open().context(|| format!("open {}", log.display()))?;
+        let mut command = leashed(program, None);
+        command.args(arguments).envs(env.iter().map(|(key, value)| (key, value))).stdout(out).stderr(err);
+        Process::spawn(command).map(Self).context(|| format!("start {}", program.display()))
+    }
+
+    /// The process, whose number stays the same for its life.
+    pub fn pid(&self) -> u32 {
+        self.0.pid()
+    }
+
     /// The exit status once the program has ended.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>, Error> {
         self.0.exited().context(|| "look at a child".into())
@@ -31,5 +55,20 @@ impl Companion {
     /// Sends SIGTERM, and SIGKILL to it and its descendants after `patience`.
     pub fn stop(&mut self, patience: Duration) -> Result<(), Error> {
         self.0.stop(Signal::TERM, patience).context(|| "stop a child".into())
+    }
+
+    /// Kills it and its descendants at once.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        self.0.kill().context(|| "kill a child".into())
+    }
+
+    /// Makes it stand still with its connections open.
+    pub fn pause(&mut self) -> Result<(), Error> {
+        self.0.pause().context(|| "pause a child".into())
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self) {
+        self.0.resume();
     }
 }
