@@ -1,5 +1,6 @@
 //! `sluice`: one binary for every role and tool.
 
+mod admin;
 mod config;
 mod doctor;
 mod exit;
@@ -51,18 +52,22 @@ enum Verb {
     /// Runs a small Confluent-compatible schema registry
     #[command(after_help = "Example: sluice registry --listen 127.0.0.1:8085")]
     Registry(registry::Args),
+    #[command(flatten)]
+    Admin(admin::Verb),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging();
+    logging(&cli.verb);
     exit::report(dispatch(cli))
 }
 
-/// JSON lines on stderr, so that stdout carries data only.
-fn logging() {
+/// JSON lines on stderr, so that stdout carries data only. Servers tell what they do, tools only what goes wrong.
+fn logging(verb: &Verb) {
+    let level = if matches!(verb, Verb::Run(_) | Verb::Simulate(_) | Verb::Registry(_)) { "info" } else { "error" };
+    let quiet = "scylla=error,hyper=warn,fjall=warn,lsm_tree=warn,tower_http=warn,refinery_core=warn,tokio_postgres=warn";
     let filter = tracing_subscriber::EnvFilter::try_from_env("SLUICE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,scylla=warn,hyper=warn,fjall=warn,lsm_tree=warn,tower_http=warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},{quiet}")));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -79,6 +84,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             let config = load();
             runtime()?.block_on(doctor::run(config, &args))
         }
+        Verb::Admin(verb) => runtime()?.block_on(admin::run(&load()?, verb)),
         Verb::Run(args) => runtime()?.block_on(run::run(load()?, &args)),
     }
 }

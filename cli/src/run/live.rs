@@ -61,7 +61,7 @@ fn tail(options: &kafka::Options, codecs: &Codecs, hub: &Hub, stop: &Stop) -> Re
     consumer.assign(&list)?;
     while !stop.load(Ordering::Acquire) {
         let message = match consumer.poll(Duration::from_millis(200)) {
-            None | Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => continue,
+            None => continue,
             Some(Err(e)) => return Err(e.into()),
             Some(Ok(message)) => message,
         };

@@ -17,7 +17,7 @@ use crate::exit::Failure;
 pub async fn ops(config: &Config, running: &mut Running) -> Result<(), Failure> {
     let router = sluice_api::ops::router(prometheus::default_registry().clone(), running.readiness.clone());
     // Health is asked for until the very end, so that this server is not in the way of shutting down.
-    serve(config.api.ops_listen, router, CancellationToken::new()).await?;
+    drop(serve(config.api.ops_listen, router, CancellationToken::new()).await?);
     Ok(())
 }
 

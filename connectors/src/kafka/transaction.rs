@@ -88,7 +88,6 @@ pub fn reader(options: &Options) -> Result<BaseConsumer, Error> {
         .set("group.id", options.name("reader"))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "error")
         .set("fetch.wait.max.ms", "100");

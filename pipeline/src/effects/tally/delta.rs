@@ -62,8 +62,8 @@ impl Delta {
     fn count(&mut self, message: &Message) {
         let Some(campaign) = message.campaign else { return };
         let counter = |state: Option<SendState>| {
-            // A failure is counted under its code. Nothing leaves `failed` for another state, so the code of a step that did
-            // would be a guess; it is taken from code 0, and the sum still holds.
+            // A failure is counted under its code. A delivery after it does not say that code again, so it leaves by code 0:
+            // the sum still holds, and so does the number of failures.
             let code = if state == Some(SendState::Failed) && message.to == SendState::Failed { message.code.unwrap_or(0) } else { 0 };
             Counter { tenant: message.tenant, campaign, state: state.map_or("pending", SendState::name), code }
         };

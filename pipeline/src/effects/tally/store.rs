@@ -68,7 +68,8 @@ async fn attend(transaction: &Transaction, delta: &Delta) -> Result<(), Error> {
     let states: Vec<&str> = open.iter().map(|(_, a)| a.state).collect();
     let since: Vec<Timestamp> = open.iter().map(|(_, a)| at(a.since_ms)).collect();
     let campaigns: Vec<Option<Uuid>> = open.iter().map(|(_, a)| a.campaign.map(|campaign| campaign.0)).collect();
-    let details: Vec<Option<&str>> = open.iter().map(|(_, a)| a.detail.as_deref()).collect();
+    // Postgres' text has no zero character, and one would stop the whole batch for good.
+    let details: Vec<Option<String>> = open.iter().map(|(_, a)| a.detail.as_ref().map(|text| text.replace('\0', ""))).collect();
     transaction
         .execute(
             "insert into sends_attention (tenant_id, send_id, account, recipient, state, since, campaign_id, detail)

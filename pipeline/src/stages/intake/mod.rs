@@ -294,3 +294,6 @@ impl Chain for Intake {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
