@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the local engines and their build need, and says nothing when all are there.
-# Usage: deploy/local/setup.sh [browser]     (browser: also Chromium and its driver, for the console's tests)
+# Usage: deploy/local/setup.sh [browser] [prometheus]
+#   browser: also Chromium and its driver, for the console's tests; prometheus: also promtool, for the alert rules' tests
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -24,8 +25,9 @@ for part in "$@"; do
             has chromium || missing="$missing chromium"
             has chromedriver || missing="$missing chromium-driver"
             ;;
+        prometheus) has promtool || missing="$missing prometheus" ;;
         *)
-            echo "setup.sh: unknown part '$part'; say nothing or browser" >&2
+            echo "setup.sh: unknown part '$part'; say nothing, browser or prometheus" >&2
             exit 2
             ;;
     esac

@@ -19,8 +19,8 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Asks `http://host:port/path`; with a `body` it is a POST of JSON.
-pub(crate) fn request(url: &str, body: Option<&Value>) -> io::Result<Answer> {
+/// Asks `http://host:port/path`; with a `body` it is a POST of JSON. `headers` are complete lines without their ends.
+pub(crate) fn request(url: &str, headers: &[String], body: Option<&Value>) -> io::Result<Answer> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("{url}: {what}"));
     let rest = url.strip_prefix("http://").ok_or_else(|| invalid("not an http:// address"))?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -29,8 +29,12 @@ pub(crate) fn request(url: &str, body: Option<&Value>) -> io::Result<Answer> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let text = body.map(Value::to_string).unwrap_or_default();
     let method = if body.is_some() { "POST" } else { "GET" };
-    let length = text.len();
-    write!(stream, "{method} /{path} HTTP/1.0\r\nHost: {authority}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{text}")?;
+    let mut head = format!("{method} /{path} HTTP/1.0\r\nHost: {authority}\r\n");
+    for header in headers {
+        head.push_str(header);
+        head.push_str("\r\n");
+    }
+    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}", text.len())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     parse(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{url}: no HTTP answer")))
@@ -44,9 +48,9 @@ fn parse(answer: &[u8]) -> Option<Answer> {
 }
 
 /// Asks and reads a JSON answer of success.
-pub(crate) fn json(url: &str, body: Option<&Value>) -> Result<Value, Error> {
+pub(crate) fn json(url: &str, headers: &[String], body: Option<&Value>) -> Result<Value, Error> {
     let failed = |detail: String| Error::Answer { what: url.to_owned(), detail };
-    let answer = request(url, body).map_err(|error| failed(error.to_string()))?;
+    let answer = request(url, headers, body).map_err(|error| failed(error.to_string()))?;
     if !(200..300).contains(&answer.status) {
         return Err(failed(format!("{} {}", answer.status, answer.body)));
     }
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_port_where_nobody_listens_is_an_error() {
-        assert!(request("http://127.0.0.1:9/livez", None).is_err());
-        assert_eq!(request("ftp://127.0.0.1/", None).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(request("http://127.0.0.1:9/livez", &[], None).is_err());
+        assert_eq!(request("ftp://127.0.0.1/", &[], None).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

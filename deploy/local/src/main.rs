@@ -1,4 +1,6 @@
-//! Starts the real engines in the foreground, and steers them from another terminal.
+//! Starts the real engines in the foreground, with the demonstration if asked for, and steers them from another terminal.
+
+mod demo;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +28,13 @@ enum Verb {
     /// Starts the engines and stays until it is interrupted, or until COMMAND ends
     #[command(after_help = "Example: sluice-local up --dir .local/engines -- sluice run")]
     Up(Up),
+    /// Starts the engines and the whole product, plays the demonstration once, and stays until it is interrupted
+    #[command(after_help = "Example: sluice-local demo --dir .local")]
+    Demo {
+        /// Folder of everything it keeps
+        #[arg(long, default_value = ".local")]
+        dir: PathBuf,
+    },
     /// Downloads what the engines need, so that `up` needs no network
     Fetch,
     /// Prints the addresses of the engines that run in a folder, as KEY=VALUE
@@ -98,6 +107,11 @@ impl Operation {
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Up(arguments) => return up(arguments),
+        Verb::Demo { dir } => {
+            let started = Arc::new(AtomicBool::new(false));
+            let signals = watch_signals(Arc::clone(&started))?;
+            demo::run(&dir, &signals, || started.store(true, Ordering::Relaxed))?;
+        }
         Verb::Fetch => Engine::ALL.into_iter().try_for_each(|engine| fetch(engine, notice).map(drop))?,
         Verb::Env(place) => println!("{}", control::request(&place.dir, "env")?),
         Verb::Ctl { place, operation, engine } => {

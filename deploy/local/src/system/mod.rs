@@ -6,7 +6,7 @@
 //!
 //! let stack = Arc::new(Stack::temporary(&Options::test())?);
 //! let system = System::start(&stack, &Setup::test().meta(&["--fail", "131026=0.01"]))?;
-//! let acme = system.seed()?;
+//! system.seed()?;
 //! system.kill_sluice()?;
 //! system.start_sluice()?;
 //! # Ok::<(), sluice_local::Error>(())
@@ -14,9 +14,11 @@
 
 mod part;
 mod secrets;
-mod seed;
+pub mod seed;
 mod setup;
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +31,6 @@ use crate::{Engine, Error, Stack, http};
 use part::Part;
 use setup::Place;
 
-pub use seed::Tenant;
 pub use setup::{Ports, Setup};
 
 /// A running system. Shared by reference, as the stack is; dropping it kills its processes and leaves the stack running.
@@ -158,18 +159,32 @@ impl System {
 
     /// Gets JSON from the simulated Meta: `/_sim/ledger?after=0`.
     pub fn meta_get(&self, path: &str) -> Result<Value, Error> {
-        http::json(&format!("{}{path}", self.meta_url()), None)
+        http::json(&format!("{}{path}", self.meta_url()), &[], None)
     }
 
     /// Posts JSON to the simulated Meta: `/_sim/inbound`.
     pub fn meta_post(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        http::json(&format!("{}{path}", self.meta_url()), Some(body))
+        http::json(&format!("{}{path}", self.meta_url()), &[], Some(body))
+    }
+
+    /// Gets JSON from the API as tenant acme's owner: `/api/v1/campaigns`.
+    pub fn api_get(&self, path: &str) -> Result<Value, Error> {
+        http::json(&format!("{}{path}", self.api_url()), &[self.authorization()], None)
+    }
+
+    /// Posts JSON to the API as tenant acme's owner; the same `key` again changes nothing.
+    pub fn api_post(&self, path: &str, key: &str, body: &Value) -> Result<Value, Error> {
+        http::json(&format!("{}{path}", self.api_url()), &[self.authorization(), format!("Idempotency-Key: {key}")], Some(body))
+    }
+
+    fn authorization(&self) -> String {
+        format!("Authorization: Bearer {}", lock(&self.place).secrets.api_token.as_deref().unwrap_or_default())
     }
 
     /// The metrics of `sluice run` in the text format.
     pub fn metrics(&self) -> Result<String, Error> {
         let url = format!("{}/metrics", self.metrics_url());
-        http::request(&url, None).map(|answer| answer.body).map_err(|error| Error::Answer { what: url, detail: error.to_string() })
+        http::request(&url, &[], None).map(|answer| answer.body).map_err(|error| Error::Answer { what: url, detail: error.to_string() })
     }
 
     /// What scripts need, as `make run` writes it to `.local/env`.
@@ -196,6 +211,24 @@ impl System {
         ]
     }
 
+    /// The folder of state, logs, secrets and configuration.
+    pub fn dir(&self) -> PathBuf {
+        lock(&self.place).dir.clone()
+    }
+
+    /// Writes [`Self::env`] to `env` in the system's folder, readable by nobody else.
+    pub fn write_env(&self) -> Result<(), Error> {
+        let lines: String = self.env().into_iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        secrets::write_private(&self.dir().join("env"), &lines)
+    }
+
+    /// Writes a file beside the system's state and gives its path.
+    pub fn keep(&self, name: &str, text: &str) -> Result<String, Error> {
+        let path = self.dir().join(name);
+        fs::write(&path, text).context(|| format!("write {}", path.display()))?;
+        Ok(path.display().to_string())
+    }
+
     /// A `sluice` command with this system's configuration, for verbs and for further instances.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, Error> {
         let mut command = Command::new(part::binary()?);
@@ -205,7 +238,11 @@ impl System {
 
     /// Runs a verb to its end and gives its standard output.
     pub fn sluice(&self, arguments: &[&str]) -> Result<String, Error> {
-        let output = self.command(arguments)?.output().context(|| format!("start sluice {}", arguments.join(" ")))?;
+        self.run(arguments, &[])
+    }
+
+    fn run(&self, arguments: &[&str], env: &[(&str, &str)]) -> Result<String, Error> {
+        let output = self.command(arguments)?.envs(env.iter().copied()).output().context(|| format!("start sluice {}", arguments.join(" ")))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

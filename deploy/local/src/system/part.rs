@@ -81,7 +81,7 @@ impl Part {
         self.running = Some(Companion::logged(&self.program, &self.arguments, &self.env, &self.log)?);
         loop {
             self.check()?;
-            let cause = match http::request(&self.ready, None) {
+            let cause = match http::request(&self.ready, &[], None) {
                 Ok(answer) if answer.status == 200 => return Ok(begun.elapsed()),
                 Ok(answer) => format!("{} {}", answer.status, answer.body.trim()),
                 Err(error) => error.to_string(),

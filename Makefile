@@ -1,0 +1,40 @@
+# One command each. Build output lies outside the checkout, so that a fresh clone finds what an earlier one has built.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice
+export CARGO_TARGET_DIR ?= $(cache)/target
+# Incremental files would double the build output and gain nothing across checkouts.
+export CARGO_INCREMENTAL ?= 0
+bin := $(CARGO_TARGET_DIR)/debug
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean setup build
+
+help: ## These lines
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: setup build ## The whole product with a demonstration; Ctrl-C ends it
+	@exec $(bin)/sluice-local demo --dir .local
+
+test: ## Every test, on real engines
+	@deploy/local/setup.sh browser prometheus
+	cargo build --quiet --workspace --bins
+	cargo test --quiet --workspace
+
+check: ## Format, lints, licences and sources of dependencies
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check; else \
+	    echo 'cargo-deny is not installed: licences, bans, duplicates and sources are checked by tests/tests/dependencies.rs, advisories are not'; \
+	    cargo test --quiet -p sluice-tests --test dependencies; fi
+
+bench: setup ## The benchmarks, each beside its baseline
+	cargo build --quiet --release -p sluice
+	$(CARGO_TARGET_DIR)/release/sluice bench --list
+
+clean: ## Forgets the local system; the build output and the downloads stay
+	@if [ -d .local ]; then cargo build --quiet -p sluice-local && $(bin)/sluice-local clean --dir .local/engines && rm -rf .local; fi
+
+setup:
+	@deploy/local/setup.sh
+
+build:
+	cargo build --quiet -p sluice -p sluice-local
