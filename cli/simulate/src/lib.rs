@@ -19,6 +19,7 @@
 //! - The pair limit lends up to 45 messages; who has borrowed all of them must pay back everything before the next one.
 //! - A closed window (131047) and every other refusal comes in the answer, except the codes of `--late`, which come as a
 //!   failed status of an accepted message.
+//! - Numbers that end in 0026 are not on WhatsApp (131026), unless `--undeliverable` says otherwise.
 //! - A portfolio's messaging limit answers 131048.
 //! - Validation precedes limits, and a refusal uses up nothing.
 

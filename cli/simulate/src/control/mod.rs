@@ -24,15 +24,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::book::timestamp;
+use crate::book::{Entry, timestamp};
 use crate::customers::inbound;
 use crate::faults::Spec;
 use crate::graph::MAX_BODY;
-use crate::state::State;
+use crate::state::{State, Waba, lock};
 use crate::webhook::signature;
 use crate::world::Network;
 
@@ -85,23 +85,33 @@ struct Page {
     limit: Option<usize>,
 }
 
+/// The answer of the ledger; written from the entries, since a JSON tree of a long page costs more than the page.
+#[derive(Serialize)]
+struct Ledger<'a> {
+    data: Vec<&'a Entry>,
+    next: Option<u64>,
+}
+
 async fn ledger(Extract(state): Extract<Arc<State>>, Query(page): Query<Page>) -> Response {
     let (entries, more) = state.book.after(page.after, page.limit.unwrap_or(1_000).clamp(1, 100_000));
     let next = entries.last().filter(|_| more).map(|entry| entry.seq);
-    #[derive(serde::Serialize)]
-    struct Body<'a> {
-        data: Vec<&'a crate::book::Entry>,
-        next: Option<u64>,
-    }
-    Json(Body { data: entries.iter().map(|entry| &**entry).collect(), next }).into_response()
+    Json(Ledger { data: entries.iter().map(|entry| &**entry).collect(), next }).into_response()
 }
 
 async fn summary(Extract(state): Extract<Arc<State>>) -> Json<Value> {
     let mut summary = serde_json::to_value(state.book.summary()).unwrap_or_default();
     summary["webhooks"] = serde_json::to_value(&state.outbox.counts).unwrap_or_default();
     summary["webhooks"]["planned"] = state.timeline.len().into();
+    summary["unique_recipients"] = portfolios(&state);
     summary["time"] = timestamp(state.clock.now()).to_string().into();
     Json(summary)
+}
+
+/// Users reached outside open windows in the last 24 hours, by portfolio.
+fn portfolios(state: &State) -> Value {
+    let now = state.clock.now();
+    let count = |waba: &Arc<Waba>| (waba.portfolio.seed.id.clone(), Value::from(lock(&waba.portfolio.reached).unique(now)));
+    state.wabas.values().map(count).collect()
 }
 
 async fn write(Extract(state): Extract<Arc<State>>, body: Bytes) -> Answer {
@@ -111,7 +121,11 @@ async fn write(Extract(state): Extract<Arc<State>>, body: Bytes) -> Answer {
         Ok(json!({"id": inbound::write(&state, request)?}))
     };
     match asked {
-        Value::Array(list) => list.into_iter().map(one).collect::<Result<Vec<_>, _>>().map(|ids| Json(ids.into())),
+        // One wrong message does not keep the others from being written.
+        Value::Array(list) => {
+            let answer = |value| one(value).unwrap_or_else(|Problem(problem)| json!({"error": problem}));
+            Ok(Json(list.into_iter().map(answer).collect()))
+        }
         other => one(other).map(Json),
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn begin(state: &State, number: &Arc<Number>, entry: &Entry, occasion
     let events = course.steps.into_iter().map(|step| {
         let status = Status {
             wamid: entry.wamid.clone(),
-            status: step.status,
+            step: step.status,
             at: step.at,
             recipient: entry.to.clone(),
             callback_data: entry.callback_data.clone(),

@@ -79,7 +79,7 @@ impl Filter {
         let mut query = format!("limit={limit}&after={}", cursor(end));
         for (key, value) in [("fields", &self.fields), ("name", &self.name), ("status", &self.status), ("language", &self.language)] {
             if let Some(value) = value {
-                query.push_str(&format!("&{key}={value}"));
+                query.extend(["&", key, "=", value]);
             }
         }
         query

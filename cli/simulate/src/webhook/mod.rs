@@ -34,7 +34,7 @@ pub(crate) enum Update {
 pub(crate) struct Status {
     pub(crate) wamid: Box<str>,
     /// `sent`, `delivered`, `read` or `failed`.
-    pub(crate) status: &'static str,
+    pub(crate) step: &'static str,
     pub(crate) at: Millis,
     pub(crate) recipient: Box<str>,
     pub(crate) callback_data: Option<Box<str>>,

@@ -105,7 +105,7 @@ pub(crate) fn metadata(number: &Number) -> Value {
 fn status(number: &Number, status: &Status) -> Value {
     let mut object = Map::new();
     object.insert("id".into(), (&*status.wamid).into());
-    object.insert("status".into(), status.status.into());
+    object.insert("status".into(), status.step.into());
     object.insert("timestamp".into(), (status.at / 1_000).to_string().into());
     let portfolio = &number.waba.portfolio.seed.id;
     if identity::is_user_id(&status.recipient) {

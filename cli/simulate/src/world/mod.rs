@@ -1,7 +1,8 @@
 //! What exists in the simulated Meta: portfolios, WhatsApp business accounts, numbers, templates, tokens, Instagram
 //! and Messenger accounts.
 //!
-//! A world comes from a JSON or TOML file (`--world`) or is the built-in demonstration world ([`World::demo`]).
+//! A world comes from a JSON or TOML file (`--world`; `world.example.toml` shows every part) or is the built-in
+//! demonstration world ([`World::demo`]).
 
 mod demo;
 mod template;
@@ -247,6 +248,13 @@ mod tests {
             let read = World::from_file(&path).unwrap();
             assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&world).unwrap());
         }
+    }
+
+    #[test]
+    fn the_example_is_a_world() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("world.example.toml");
+        let world = World::from_file(&path).unwrap();
+        assert_eq!(world.portfolios[0].wabas[0].templates[0].status, "APPROVED");
     }
 
     #[test]

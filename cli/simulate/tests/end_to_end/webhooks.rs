@@ -136,3 +136,13 @@ async fn a_whole_course_can_be_out_of_order_and_doubled() {
         assert_eq!(statuses.iter().filter(|own| *own == status).count(), 2, "{statuses:?}");
     }
 }
+
+#[tokio::test]
+async fn one_wrong_customer_does_not_silence_the_others() {
+    let stage = Stage::new().await;
+    let write = |from: &str| json!({"phone_number_id": NUMBER, "from": from, "text": "Hi"});
+    let (status, answer) = stage.post("/_sim/inbound", json!([write("nobody"), write(CUSTOMER)])).await;
+    assert_eq!(status, 200);
+    assert!(text(&answer[0]["error"]).starts_with("from"), "{answer}");
+    assert!(text(&answer[1]["id"]).starts_with("wamid."));
+}
