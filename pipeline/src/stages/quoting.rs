@@ -71,7 +71,7 @@ impl Shop {
         let id = QuoteId::of(about.tenant, cause);
         let at = timestamp(now);
         // Amounts beyond what money can hold leave the text to a person.
-        let quote = quote::quote(quote::QuoteId(id.to_string()), &request, &self.catalog, None, at).ok()?;
+        let quote = quote::quote(quote::QuoteId(reference(id)), &request, &self.catalog, None, at).ok()?;
         if let Decision::Ask { .. } = quote.decision {
             let text = render::text(&quote, language);
             return Some(Answer { record: None, kept: None, text, stage: "asked", pending: Some(request) });
@@ -106,6 +106,11 @@ impl Shop {
             trace: sluice_schemas::ids::TraceId::default(),
         }
     }
+}
+
+/// What people call the quote by: the first 8 digits of its id.
+fn reference(id: QuoteId) -> String {
+    id.0.simple().to_string()[..8].to_uppercase()
 }
 
 /// A person's decision on a quote that waits; the error is for the person.

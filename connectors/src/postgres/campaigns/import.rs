@@ -184,11 +184,15 @@ fn recipient(cell: &str, country: Option<country::Id>) -> std::result::Result<St
     }
     let number = phonenumber::parse(country, &text).map_err(|_| "is not a phone number".to_owned())?;
     let national = number.national().to_string();
-    let Some(metadata) = number.metadata(&phonenumber::metadata::DATABASE) else {
+    // Several countries can share a code, and which of them it is cannot be told for a range that is new.
+    let Some(countries) = phonenumber::metadata::DATABASE.by_code(&number.country().code()) else {
         return Err("has a country code that does not exist".into());
     };
-    let lengths = metadata.descriptors().general().possible_length();
-    if !lengths.is_empty() && !lengths.contains(&(national.len() as u16)) {
+    let possible = countries.iter().any(|country| {
+        let lengths = country.descriptors().general().possible_length();
+        lengths.is_empty() || lengths.contains(&(national.len() as u16))
+    });
+    if !possible {
         return Err(format!("has {} digits after +{}, which no number there has", national.len(), number.country().code()));
     }
     Ok(format!("{}{national}", number.country().code()))
@@ -270,6 +274,12 @@ mod tests {
                 }]
             );
         }
+    }
+
+    #[test]
+    fn a_range_that_the_tables_do_not_know_is_taken() {
+        let lines = read("phone\n+15550110001\n", None, serde_json::json!({}));
+        assert!(matches!(&lines[..], [Line::Row { recipient, .. }] if recipient == "15550110001"));
     }
 
     #[test]
