@@ -1,6 +1,7 @@
 //! `sluice`: one binary for every role and tool.
 
 mod admin;
+mod bench;
 mod config;
 mod doctor;
 mod exit;
@@ -49,6 +50,9 @@ enum Verb {
     /// Runs a simulated Meta: the Graph API with its limits, and webhooks
     #[command(after_help = "Example: sluice simulate --webhook http://127.0.0.1:8081/webhooks/whatsapp")]
     Simulate(Box<sluice_simulate::Args>),
+    /// Measures, each beside a baseline in the same run
+    #[command(after_help = "Example: sluice bench stage --quick --json\nOf a release build; `stage` and `ingress` need Kafka.")]
+    Bench(bench::Args),
     /// Runs a small Confluent-compatible schema registry
     #[command(after_help = "Example: sluice registry --listen 127.0.0.1:8085")]
     Registry(registry::Args),
@@ -77,6 +81,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Topology(args) => topology::print(&args),
         Verb::Parse(args) => parse::run(&args),
         Verb::Simulate(args) => runtime()?.block_on(sluice_simulate::run(*args)).map_err(Failure::from),
+        Verb::Bench(args) => bench::print(load, &args),
         Verb::Registry(args) => runtime()?.block_on(registry::run(&load()?, &args)),
         Verb::Migrate(args) => runtime()?.block_on(migrate::run(&load()?, &args)),
         Verb::Doctor(args) => {

@@ -27,11 +27,11 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
     if args.plan {
         return plan(config, args).await;
     }
-    tell(args, "postgres", &postgres::migrate(&config.postgres).await?.to_string())?;
+    tell(args, "postgres", &sql("made", &postgres::migrate(&config.postgres).await?))?;
     if args.postgres_only {
         return Ok(());
     }
-    tell(args, "cql", &scylla::migrate(&config.cql).await?.to_string())?;
+    tell(args, "cql", &list("made", &scylla::migrate(&config.cql).await?.changes))?;
     let created = admin::migrate(&config.kafka).await?;
     tell(args, "kafka", &if created.is_empty() { "topics are up to date".to_owned() } else { format!("created {} topics", created.len()) })?;
     let versions = registry::register(&config.registry()).await?;
@@ -39,8 +39,8 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
 }
 
 async fn plan(config: &Config, args: &Args) -> Result<(), Failure> {
-    tell(args, "postgres", &postgres::plan(&config.postgres).await?.to_string())?;
-    tell(args, "cql", &scylla::plan(&config.cql).await?.to_string())?;
+    tell(args, "postgres", &sql("would make", &postgres::plan(&config.postgres).await?))?;
+    tell(args, "cql", &list("would make", &scylla::plan(&config.cql).await?.changes))?;
     let kafka = config.kafka.clone();
     for (topic, finding) in tokio::task::spawn_blocking(move || admin::plan(&kafka)).await?? {
         match finding {
@@ -50,6 +50,15 @@ async fn plan(config: &Config, args: &Args) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn sql(verb: &str, report: &postgres::Report) -> String {
+    let logins = report.logins.iter().map(|login| format!("login {login}"));
+    list(verb, &report.migrations.iter().cloned().chain(logins).collect::<Vec<_>>())
+}
+
+fn list(verb: &str, what: &[String]) -> String {
+    if what.is_empty() { "up to date".to_owned() } else { format!("{verb} {}", what.join(", ")) }
 }
 
 fn tell(args: &Args, part: &str, what: &str) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use sluice_connectors::postgres::Pool;
 use sluice_connectors::registry::server::{Store, router};
 
 use crate::config::Config;
@@ -18,7 +19,7 @@ pub struct Args {
 
 /// Serves until a signal. Schemas are kept in Postgres.
 pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
-    let store = Store::postgres(&config.postgres).await?;
+    let store = Store::postgres(&Pool::new(&config.postgres)?);
     let listener = tokio::net::TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     eprintln!("schema registry is ready at http://{}", listener.local_addr()?);
     axum::serve(listener, router(store)).with_graceful_shutdown(crate::run::signal()).await?;

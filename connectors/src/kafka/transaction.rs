@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -27,16 +28,24 @@ pub enum Change {
 
 /// Collects the group's wishes.
 #[derive(Default)]
-pub struct Changes(Mutex<VecDeque<Change>>);
+pub struct Changes {
+    waiting: Mutex<VecDeque<Change>>,
+    closing: AtomicBool,
+}
 
 impl Changes {
     /// The oldest wish not yet taken.
     pub fn take(&self) -> Option<Change> {
-        self.0.lock().ok()?.pop_front()
+        self.waiting.lock().ok()?.pop_front()
+    }
+
+    /// From now on partitions are given back at once: the loop has ended and closing the consumer waits for that.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
     }
 
     fn put(&self, change: Change) {
-        if let Ok(mut changes) = self.0.lock() {
+        if let Ok(mut changes) = self.waiting.lock() {
             changes.push_back(change);
         }
     }
@@ -47,10 +56,15 @@ impl ClientContext for Changes {}
 impl ConsumerContext for Changes {
     /// Neither assigns nor unassigns: the callback runs inside `poll` and must not wait, but a revoked partition has a
     /// transaction to finish and an assigned one a state to restore. The group waits for the loop's call.
-    fn rebalance(&self, _: &BaseConsumer<Self>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.put(Change::Assigned(partitions.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()));
+            }
+            _ if self.closing.load(Ordering::Acquire) => {
+                if let Err(e) = consumer.unassign() {
+                    tracing::warn!(error = %e, "partitions are not given back; the session time-out frees them");
+                }
             }
             _ => self.put(Change::Revoked),
         }

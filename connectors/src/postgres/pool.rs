@@ -58,6 +58,11 @@ impl Pool {
         Transaction::begin(self.client(&self.worker).await?, "begin", None).await
     }
 
+    /// Connections of the workers' login, for tables that are no tenant's.
+    pub(crate) fn workers(&self) -> deadpool_postgres::Pool {
+        self.worker.clone()
+    }
+
     /// Host, port and database.
     pub fn address(&self) -> &str {
         &self.address

@@ -17,6 +17,8 @@ macro_rules! metric {
 metric! {
     RECORDS: IntCounterVec = register_int_counter_vec!("sluice_stage_records_total", "Records by chain and outcome.", &["chain", "outcome"]);
     DEAD: IntCounterVec = register_int_counter_vec!("sluice_dead_letters_total", "Dead letters by stage and error kind.", &["stage", "kind"]);
+    OUTPUTS: IntCounterVec = register_int_counter_vec!("sluice_stage_output_records_total", "Records written by chain, state and journal included.", &["chain"]);
+    OUTPUT_BYTES: IntCounterVec = register_int_counter_vec!("sluice_stage_output_bytes_total", "Bytes of keys and values written by chain, uncompressed.", &["chain"]);
     COMMIT: HistogramVec = register_histogram_vec!("sluice_stage_commit_seconds", "Time of a transaction's commit.", &["chain"],
         vec![0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0]);
     BATCH: HistogramVec = register_histogram_vec!("sluice_stage_batch_records", "Records of a transaction.", &["chain"],
@@ -30,8 +32,13 @@ metric! {
 /// Handles of one chain, born at 0.
 pub struct Metrics {
     pub(super) processed: IntCounter,
+    /// Records written, state and journal included.
+    pub outputs: IntCounter,
+    /// Bytes of their keys and values.
+    pub output_bytes: IntCounter,
     pub(super) commit_seconds: Histogram,
-    pub(super) batch_records: Histogram,
+    /// Records of each committed transaction.
+    pub batch_records: Histogram,
     pub(super) event_age_seconds: Gauge,
     pub(super) restore_seconds: Gauge,
     pub(super) state_bytes: IntGauge,
@@ -44,6 +51,8 @@ impl Metrics {
     pub fn of(chain: &str) -> Self {
         Self {
             processed: RECORDS.with_label_values(&[chain, "processed"]),
+            outputs: OUTPUTS.with_label_values(&[chain]),
+            output_bytes: OUTPUT_BYTES.with_label_values(&[chain]),
             dead: RECORDS.with_label_values(&[chain, "dead_letter"]),
             commit_seconds: COMMIT.with_label_values(&[chain]),
             batch_records: BATCH.with_label_values(&[chain]),
@@ -52,6 +61,11 @@ impl Metrics {
             state_bytes: STATE.with_label_values(&[chain]),
             partitions: PARTITIONS.with_label_values(&[chain]),
         }
+    }
+
+    pub(super) fn written(&self, bytes: usize) {
+        self.outputs.inc();
+        self.output_bytes.inc_by(bytes as u64);
     }
 
     pub(super) fn dead_letter(&self, stage: &str, kind: &str) {

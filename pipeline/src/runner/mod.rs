@@ -116,6 +116,7 @@ pub fn run(setup: &Setup, stop: &Stop) -> Result<(), Error> {
         metrics: Metrics::of(setup.role.name),
     };
     let result = runner.drive(stop);
+    runner.consumer.context().close();
     (setup.ready)(false);
     result
 }
@@ -269,7 +270,7 @@ impl Runner<'_> {
         for partition in self.partitions.values_mut() {
             if partition.chain.due().is_some_and(|due| due <= now) {
                 open(&self.producer, &mut self.window)?;
-                partition.tick(now, &self.names, &self.producer)?;
+                partition.tick(now, &self.names, &self.producer, &self.metrics)?;
             }
         }
         Ok(())
@@ -286,7 +287,7 @@ impl Runner<'_> {
         let started = Instant::now();
         let mut offsets = TopicPartitionList::new();
         for (id, partition) in self.partitions.iter_mut().filter(|(_, p)| p.touched()) {
-            partition.write_state(self.setup, &self.names, &self.producer)?;
+            partition.write_state(self.setup, &self.names, &self.producer, &self.metrics)?;
             for (input, name) in self.names.inputs.iter().enumerate() {
                 let mut element = offsets.add_partition(name, *id);
                 element.set_offset(Offset::Offset(partition.positions[input])).map_err(kafka::Error::from)?;

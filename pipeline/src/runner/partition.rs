@@ -95,10 +95,10 @@ impl Partition {
                 self.bury(incoming, &poison, setup, metrics)?;
             }
         }
-        self.flush(names, producer)
+        self.flush(names, producer, metrics)
     }
 
-    pub(super) fn tick(&mut self, wall: Millis, names: &Names, producer: &Producer) -> Result<(), Error> {
+    pub(super) fn tick(&mut self, wall: Millis, names: &Names, producer: &Producer, metrics: &Metrics) -> Result<(), Error> {
         self.clock = self.clock.max(wall);
         self.note(TICK, self.clock, true);
         self.out.clear();
@@ -109,7 +109,7 @@ impl Partition {
         if let Some(e) = failed {
             return Err(e.into());
         }
-        self.flush(names, producer)
+        self.flush(names, producer, metrics)
     }
 
     /// Ticks and records whose clock is not their own timestamp start a run of their own: the run carries the clock.
@@ -149,12 +149,14 @@ impl Partition {
         Ok(())
     }
 
-    fn flush(&mut self, names: &Names, producer: &Producer) -> Result<(), Error> {
+    fn flush(&mut self, names: &Names, producer: &Producer, metrics: &Metrics) -> Result<(), Error> {
         for emit in &self.out {
             let Some(topic) = names.outputs.get(emit.topic) else {
                 unreachable!("a chain writes only what the topology says: {}", emit.topic)
             };
-            self.bytes += emit.key.len() + emit.value.len();
+            let size = emit.key.len() + emit.value.len();
+            self.bytes += size;
+            metrics.written(size);
             producer.send(topic, self.id, &emit.key, Some(&emit.value), 0)?;
         }
         self.out.clear();
@@ -162,14 +164,16 @@ impl Partition {
     }
 
     /// Changelogs and journal: the last records of the transaction on this partition.
-    pub(super) fn write_state(&mut self, setup: &Setup, names: &Names, producer: &Producer) -> Result<(), Error> {
+    pub(super) fn write_state(&mut self, setup: &Setup, names: &Names, producer: &Producer, metrics: &Metrics) -> Result<(), Error> {
         self.sequence += 1;
         if let (Some(packed), false) = (&names.packed, self.changes.seen.is_empty()) {
             self.packed_sequence = self.sequence;
             let value = pack(state::day(self.clock), &self.changes.seen);
+            metrics.written(8 + value.len());
             producer.send(packed, self.id, &self.sequence.to_be_bytes(), Some(&value), self.mark(1))?;
         }
         for (key, value) in &self.changes.keyed {
+            metrics.written(key.len() + value.as_ref().map_or(0, Vec::len));
             producer.send(&names.changelog, self.id, key, value.as_deref(), 0)?;
         }
         let journal = Journal {
@@ -189,6 +193,8 @@ impl Partition {
         };
         let bytes = setup.codecs.of::<Journal>().encode(&journal)?;
         self.runs = journal.runs;
+        metrics.written(8 + bytes.len());
+        metrics.written(1 + bytes.len());
         producer.send(&names.journal, self.id, &self.sequence.to_be_bytes(), Some(&bytes), 0)?;
         producer.send(&names.changelog, self.id, JOURNAL_KEY, Some(&bytes), self.mark(2))?;
         self.place.journal = bytes;

@@ -13,7 +13,7 @@ pub struct Funnel {
     pub pending: i64,
     /// By state as [`sluice_schemas::record::SendState`] names them; each recipient stands in one. Absent means none.
     pub states: BTreeMap<String, i64>,
-    /// Failed by error code, 0 for none.
+    /// Failed by error code. Code 0 counts failures without one, less those that were delivered after all.
     pub failures: BTreeMap<i32, i64>,
 }
 

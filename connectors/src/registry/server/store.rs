@@ -38,6 +38,11 @@ impl Store {
         Self::Memory(Mutex::new(Vec::new()))
     }
 
+    /// Schemas in the configuration database.
+    pub fn postgres(pool: &crate::postgres::Pool) -> Self {
+        Self::Postgres(pool.workers())
+    }
+
     /// Every subject, sorted.
     pub async fn subjects(&self) -> Result<Vec<String>, Error> {
         match self {
