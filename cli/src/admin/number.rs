@@ -1,0 +1,133 @@
+//! `sluice number`.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use sluice_connectors::postgres::{self, Transaction, audit, config as settings, numbers, tenants};
+
+use super::output::Form;
+use super::{actor, connect, input, tenant};
+use crate::config::Config;
+use crate::exit::Failure;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    form: Form,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Adds a number, Instagram account or page, or changes the parts of it that are given
+    #[command(
+        after_help = "Example: sluice number add --tenant acme --channel whatsapp --account 106540352242922 --waba 102290129340398 --display '+1 555 010 0001' --token-file token"
+    )]
+    Add(Add),
+    /// Lists the numbers of a tenant
+    #[command(after_help = "Example: sluice number list --tenant acme --json")]
+    List {
+        /// Slug of the tenant
+        #[arg(long)]
+        tenant: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// Slug of the tenant
+    #[arg(long)]
+    tenant: String,
+    /// Where its messages travel
+    #[arg(long, default_value = "whatsapp", value_parser = ["whatsapp", "instagram", "messenger"])]
+    channel: String,
+    /// Phone number id, Instagram account or page
+    #[arg(long, value_parser = input::digits)]
+    account: String,
+    /// WhatsApp Business account
+    #[arg(long, value_parser = input::digits)]
+    waba: Option<String>,
+    /// The number as people write it
+    #[arg(long, value_parser = input::filled)]
+    display: Option<String>,
+    /// Messages per second that Meta allows, in and out together [default for a new number: 80]
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    rate: Option<i32>,
+    /// Whether it sends [default for a new number: active]
+    #[arg(long, value_parser = ["active", "held", "disabled"])]
+    status: Option<String>,
+    /// Variable that holds its access token, which is stored sealed
+    #[arg(long, value_name = "VAR", conflicts_with = "token_file")]
+    token_env: Option<String>,
+    /// File that holds its access token; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+const COLUMNS: [&str; 7] = ["channel", "account", "waba_id", "display_phone_number", "messages_per_second", "home", "status"];
+
+/// Runs the verb.
+pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+    match args.verb {
+        Verb::Add(add) => put(config, args.form, add).await,
+        Verb::List { tenant: slug } => {
+            let pool = connect(config).await?;
+            let transaction = pool.tenant(tenant(&pool, &slug).await?).await?;
+            let rows: Vec<Value> = numbers::list(&transaction).await?.iter().map(|number| json!(number)).collect();
+            transaction.commit().await?;
+            args.form.rows(&COLUMNS, &rows)
+        }
+    }
+}
+
+async fn put(config: &Config, form: Form, add: Add) -> Result<(), Failure> {
+    let token = input::secret("token", add.token_env.as_deref(), add.token_file.as_ref())?;
+    let keys = token.as_ref().map(|_| config.keyring()).transpose()?;
+    let pool = connect(config).await?;
+    let transaction = pool.tenant(tenant(&pool, &add.tenant).await?).await?;
+    let number = merged(&transaction, &add).await?;
+    settings::put_number(&transaction, &number).await.map_err(|error| match error {
+        postgres::Error::Exists { .. } => anyhow!("--account: {} belongs to another tenant", add.account),
+        other => other.into(),
+    })?;
+    if let (Some(keys), Some(token)) = (&keys, &token) {
+        numbers::set_token(&transaction, keys, &number.channel, &number.account, token).await?;
+    }
+    let detail = json!({"status": number.status, "messages_per_second": number.messages_per_second, "token": token.is_some()});
+    audit::record(&transaction, &actor(), "number.put", &number.account, &detail).await?;
+    let stored = numbers::get(&transaction, &number.channel, &number.account).await?;
+    transaction.commit().await?;
+    form.rows(&COLUMNS, &[json!(stored)])
+}
+
+/// The number as it was, changed by what is given; a new one lives on its tenant's home.
+async fn merged(transaction: &Transaction, add: &Add) -> Result<settings::Number, Failure> {
+    let old = match numbers::get(transaction, &add.channel, &add.account).await {
+        Ok(old) => Some(old),
+        Err(postgres::Error::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let waba = add.waba.clone().or_else(|| old.as_ref().and_then(|old| old.waba_id.clone()));
+    if add.channel == "whatsapp" && waba.is_none() {
+        return Err(Failure::data(anyhow!(
+            "--waba: a WhatsApp number needs its business account; Meta shows it beside the phone number id"
+        )));
+    }
+    let home = match &old {
+        Some(old) => old.home,
+        None => tenants::own(transaction).await?.home,
+    };
+    Ok(settings::Number {
+        channel: add.channel.clone(),
+        account: add.account.clone(),
+        waba_id: waba,
+        display_phone_number: add.display.clone().or_else(|| old.as_ref().and_then(|old| old.display_phone_number.clone())),
+        home,
+        messages_per_second: add.rate.or(old.as_ref().map(|old| old.messages_per_second)).unwrap_or(80),
+        status: add.status.clone().or_else(|| old.map(|old| old.status)).unwrap_or_else(|| "active".into()),
+    })
+}

@@ -1,0 +1,164 @@
+//! `sluice template`.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use sluice_connectors::postgres::config::{self as settings, Template};
+use sluice_connectors::postgres::{audit, numbers};
+
+use super::output::{Form, notice};
+use super::{actor, connect, input, tenant};
+use crate::config::Config;
+use crate::exit::Failure;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    form: Form,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Imports templates as Meta lists them; one that cannot be read is named and the others go on
+    #[command(
+        after_help = "Example: sluice template import --tenant acme --waba 102290129340398 templates.json\nThe file is the answer of GET /<waba>/message_templates, or one template, or an array of them."
+    )]
+    Import(Import),
+    /// Lists a tenant's templates
+    #[command(after_help = "Example: sluice template list --tenant acme --json | jq .components")]
+    List {
+        /// Slug of the tenant
+        #[arg(long)]
+        tenant: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Import {
+    /// Slug of the tenant
+    #[arg(long)]
+    tenant: String,
+    /// WhatsApp Business account that owns them
+    #[arg(long, value_parser = input::digits)]
+    waba: String,
+    /// JSON; `-` is standard input
+    file: PathBuf,
+}
+
+const COLUMNS: [&str; 5] = ["waba_id", "name", "language", "category", "status"];
+
+/// Runs the verb.
+pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+    match args.verb {
+        Verb::Import(import) => put(config, args.form, &import).await,
+        Verb::List { tenant: slug } => {
+            let pool = connect(config).await?;
+            let transaction = pool.tenant(tenant(&pool, &slug).await?).await?;
+            let rows: Vec<Value> = settings::templates(&transaction).await?.iter().map(|template| json!(template)).collect();
+            transaction.commit().await?;
+            args.form.rows(&COLUMNS, &rows)
+        }
+    }
+}
+
+async fn put(config: &Config, form: Form, import: &Import) -> Result<(), Failure> {
+    let (templates, faults) = read(&import.waba, &input::json(&import.file, &input::read(&import.file)?)?);
+    for fault in &faults {
+        notice(&format!("{}: {fault}", import.file.display()));
+    }
+    let pool = connect(config).await?;
+    let transaction = pool.tenant(tenant(&pool, &import.tenant).await?).await?;
+    if !numbers::list(&transaction).await?.iter().any(|number| number.waba_id.as_deref() == Some(&import.waba)) {
+        notice(&format!("--waba: no number of {} belongs to {} yet; its templates can be sent once one does", import.tenant, import.waba));
+    }
+    for template in &templates {
+        settings::put_template(&transaction, template).await?;
+        audit::record(&transaction, &actor(), "template.put", &template.name, &json!({"language": template.language})).await?;
+    }
+    transaction.commit().await?;
+    form.rows(&COLUMNS, &templates.iter().map(|template| json!(template)).collect::<Vec<_>>())?;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::data(anyhow!("{} of {} templates were not imported", faults.len(), faults.len() + templates.len())))
+}
+
+/// The templates that can be used, and what is wrong with each other one.
+fn read(waba: &str, file: &Value) -> (Vec<Template>, Vec<String>) {
+    let (prefix, list) = match file {
+        Value::Array(list) => ("", list.as_slice()),
+        Value::Object(object) if object.get("data").is_some_and(Value::is_array) => {
+            ("data", file["data"].as_array().map(Vec::as_slice).unwrap_or_default())
+        }
+        one => ("", std::slice::from_ref(one)),
+    };
+    let (mut templates, mut faults) = (Vec::new(), Vec::new());
+    for (index, value) in list.iter().enumerate() {
+        match one(waba, value) {
+            Ok(template) => templates.push(template),
+            Err(fault) => faults.push(format!("{prefix}[{index}].{fault}")),
+        }
+    }
+    (templates, faults)
+}
+
+fn one(waba: &str, value: &Value) -> Result<Template, String> {
+    let text = |field: &str, example: &str| match value[field].as_str().map(str::trim) {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("{field}: expected a text, as in \"{example}\"")),
+    };
+    let components = match &value["components"] {
+        list @ Value::Array(items) if !items.is_empty() => list.clone(),
+        _ => return Err("components: expected the array that Meta lists, with a BODY at least".into()),
+    };
+    for (index, component) in components.as_array().into_iter().flatten().enumerate() {
+        if !component["type"].is_string() {
+            return Err(format!("components[{index}].type: expected a text, as in \"BODY\""));
+        }
+    }
+    Ok(Template {
+        waba_id: waba.to_owned(),
+        name: text("name", "order_update")?,
+        language: text("language", "en_US")?,
+        category: text("category", "MARKETING")?.to_uppercase(),
+        status: text("status", "APPROVED")?.to_uppercase(),
+        components,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template() -> Value {
+        json!({"id": "1", "name": "offer", "language": "en_US", "category": "MARKETING", "status": "approved",
+               "components": [{"type": "BODY", "text": "Hello {{1}}"}]})
+    }
+
+    #[test]
+    fn a_list_an_array_and_one_template_are_all_read() {
+        for file in [json!({"data": [template()], "paging": {}}), json!([template()]), template()] {
+            let (templates, faults) = read("1", &file);
+            assert!(faults.is_empty(), "{faults:?}");
+            assert_eq!((templates.len(), templates[0].status.as_str()), (1, "APPROVED"));
+        }
+    }
+
+    #[test]
+    fn a_bad_template_is_named_by_field_and_the_others_go_on() {
+        let mut nameless = template();
+        nameless["name"] = Value::Null;
+        let mut bare = template();
+        bare["components"] = json!([{}]);
+        let (templates, faults) = read("1", &json!({"data": [nameless, template(), bare, 7]}));
+        assert_eq!(templates.len(), 1);
+        assert!(faults[0].starts_with("data[0].name: "), "{faults:?}");
+        assert!(faults[1].starts_with("data[2].components[0].type: "), "{faults:?}");
+        assert!(faults[2].starts_with("data[3].components: "), "{faults:?}");
+    }
+}

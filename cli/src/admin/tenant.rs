@@ -1,0 +1,135 @@
+//! `sluice tenant`.
+
+use anyhow::anyhow;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use sluice_connectors::postgres::{self, Pool, audit, config as settings, tenants};
+use sluice_schemas::ids::TenantId;
+use sluice_schemas::topics;
+
+use super::output::{Form, notice};
+use super::{actor, connect, input};
+use crate::config::Config;
+use crate::exit::Failure;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    form: Form,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Makes a tenant; its home partition is chosen here and stored for good
+    #[command(
+        after_help = "Example: sluice tenant create --slug acme --name 'Acme Ltd' --time-zone America/Sao_Paulo --locale pt-BR --if-missing"
+    )]
+    Create(New),
+    /// Lists every tenant
+    #[command(after_help = "Example: sluice tenant list --json | jq -r .slug")]
+    List,
+    /// Stops a tenant's logins and sends
+    #[command(after_help = "Example: sluice tenant suspend acme")]
+    Suspend(Which),
+    /// Ends a suspension
+    #[command(after_help = "Example: sluice tenant resume acme")]
+    Resume(Which),
+}
+
+#[derive(clap::Args)]
+struct New {
+    /// First label of its host name
+    #[arg(long, value_parser = input::slug)]
+    slug: String,
+    /// Name for people
+    #[arg(long, value_parser = input::filled)]
+    name: String,
+    /// Identifier; made up when left out
+    #[arg(long, value_name = "UUID")]
+    id: Option<TenantId>,
+    /// IANA time zone
+    #[arg(long, default_value = "UTC", value_parser = input::time_zone)]
+    time_zone: String,
+    /// Language tag
+    #[arg(long, default_value = "en", value_parser = input::locale)]
+    locale: String,
+    /// Succeed when the slug exists already, and change nothing of it
+    #[arg(long)]
+    if_missing: bool,
+}
+
+#[derive(clap::Args)]
+struct Which {
+    /// Slug of the tenant
+    slug: String,
+}
+
+const COLUMNS: [&str; 7] = ["slug", "id", "name", "home", "time_zone", "locale", "suspended"];
+
+/// Runs the verb.
+pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+    let pool = connect(config).await?;
+    match args.verb {
+        Verb::Create(new) => create(&pool, config.kafka.partitions, args.form, new).await,
+        Verb::List => {
+            let rows: Vec<Value> = tenants::all(&pool).await?.iter().map(|tenant| json!(tenant)).collect();
+            args.form.rows(&COLUMNS, &rows)
+        }
+        Verb::Suspend(which) => suspend(&pool, args.form, &which.slug, true).await,
+        Verb::Resume(which) => suspend(&pool, args.form, &which.slug, false).await,
+    }
+}
+
+async fn create(pool: &Pool, partitions: i32, form: Form, new: New) -> Result<(), Failure> {
+    if let Some((id, _)) = tenants::by_slug(pool, &new.slug).await? {
+        return existing(pool, form, &new, id).await;
+    }
+    let id = new.id.unwrap_or_else(|| TenantId(uuid::Uuid::now_v7()));
+    let wanted = tenants::New {
+        id,
+        slug: new.slug.clone(),
+        name: new.name,
+        home: topics::home(id, partitions),
+        time_zone: new.time_zone,
+        locale: new.locale,
+    };
+    tenants::create(pool, &wanted).await.map_err(|error| match error {
+        postgres::Error::Exists { .. } => anyhow!("--slug or --id: another tenant has `{}` or {id} already", new.slug),
+        other => other.into(),
+    })?;
+    let transaction = pool.tenant(id).await?;
+    audit::record(&transaction, &actor(), "tenant.create", &new.slug, &json!({})).await?;
+    let made = tenants::own(&transaction).await?;
+    transaction.commit().await?;
+    form.rows(&COLUMNS, &[json!(made)])
+}
+
+async fn existing(pool: &Pool, form: Form, new: &New, id: TenantId) -> Result<(), Failure> {
+    if !new.if_missing {
+        return Err(anyhow!("--slug: tenant `{}` exists already; choose another, or say --if-missing", new.slug).into());
+    }
+    if let Some(wanted) = new.id.filter(|wanted| *wanted != id) {
+        return Err(anyhow!("--id: tenant `{}` exists already with the identifier {id}, not {wanted}", new.slug).into());
+    }
+    let transaction = pool.tenant(id).await?;
+    // A creation that was interrupted may have left the row without its record; a repeat of the record does no harm.
+    settings::publish_tenant(&transaction).await?;
+    let found = tenants::own(&transaction).await?;
+    transaction.commit().await?;
+    notice(&format!("tenant {} exists already", new.slug));
+    form.rows(&COLUMNS, &[json!(found)])
+}
+
+async fn suspend(pool: &Pool, form: Form, slug: &str, suspended: bool) -> Result<(), Failure> {
+    let id = super::tenant(pool, slug).await?;
+    let transaction = pool.tenant(id).await?;
+    settings::suspend(&transaction, suspended).await?;
+    let action = if suspended { "tenant.suspend" } else { "tenant.resume" };
+    audit::record(&transaction, &actor(), action, slug, &json!({})).await?;
+    let tenant = tenants::own(&transaction).await?;
+    transaction.commit().await?;
+    form.rows(&COLUMNS, &[json!(tenant)])
+}
