@@ -21,6 +21,7 @@ use sluice_schemas::topics::{self, SEND_RESULTS};
 use tokio::sync::Semaphore;
 
 use crate::domain::callback::Keys;
+use crate::stages::ledger;
 
 /// Access tokens by account, refreshed from the configuration.
 pub type Tokens = Arc<ArcSwap<HashMap<String, SecretString>>>;
@@ -71,6 +72,12 @@ impl Sender {
     }
 
     async fn transmit(&self, partition: i32, claim: Claim) {
+        // Long after its lease a claim comes only where the group's offsets were lost or moved by hand: it may well have
+        // been written, and the ledger has called it unknown. To answer "unwritten" now would make it go out twice.
+        if Millis::now().0 >= claim.not_after_ms + ledger::HTTP_TIMEOUT_MS {
+            tracing::error!(send_id = %claim.send_id, attempt = claim.attempt, "a claim of long ago was read again and is left as it is");
+            return;
+        }
         let Ok(_place) = self.places.acquire().await else { return };
         let early = claim.slot_ms - Millis::now().0;
         if early > 0 {

@@ -153,8 +153,8 @@ fn timestamp(at: Millis) -> Timestamp {
 /// A reason as a person reads it.
 fn sentence(reason: &Reason) -> String {
     match reason {
-        Reason::AboveTotal(limit) => format!("The total is above {limit}."),
-        Reason::BelowMargin(limit) => format!("The margin is below {limit} %."),
+        Reason::AboveTotal(total) => format!("The total, {total}, is above the limit."),
+        Reason::BelowMargin(margin) => format!("The margin, {margin} %, is below the limit."),
         Reason::Unsure { text, .. } => format!("“{text}” may have been read wrongly."),
         Reason::UnknownPhrase(phrase) => format!("“{phrase}” is not in the catalogue."),
         Reason::Truncated => "The message was too long to be read whole.".to_owned(),
