@@ -1,9 +1,8 @@
 //! Conversations and their messages, from the archive.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
-use sluice_connectors::scylla::{self, Session};
+use sluice_connectors::scylla::{self, Session, Snapshot};
 use sluice_schemas::ids::{ConversationId, TenantId};
 use sluice_schemas::time::Millis;
 use uuid::Uuid;
@@ -38,12 +37,10 @@ pub async fn recent(app: &State, tenant: TenantId, paging: &Paging, q: &str) -> 
     let full = rows.len() == wanted;
     let mut data = Vec::new();
     let mut last = None;
-    for (updated_ms, snapshot) in rows {
-        last = Some(updated_ms);
-        match Snapshot::parse(&snapshot) {
-            Ok(snapshot) if snapshot.fits(&q) => data.push(snapshot.shown()),
-            Ok(_) => {}
-            Err(error) => error.log(),
+    for snapshot in rows {
+        last = Some(snapshot.updated_ms);
+        if fits(&snapshot, &q) {
+            data.push(shown(snapshot));
         }
         if data.len() == limit {
             break;
@@ -56,9 +53,9 @@ pub async fn recent(app: &State, tenant: TenantId, paging: &Paging, q: &str) -> 
 /// One conversation, and the end of its window in milliseconds.
 pub async fn conversation(app: &State, tenant: TenantId, id: Uuid) -> Result<(Conversation, i64), Error> {
     let snapshot = archive(app)?.conversation(tenant, ConversationId(id)).await?;
-    let snapshot = Snapshot::parse(&snapshot.ok_or_else(|| Error::NotFound("conversation".into()))?)?;
+    let snapshot = snapshot.ok_or_else(|| Error::NotFound("conversation".into()))?;
     let until = snapshot.window_until_ms;
-    Ok((snapshot.shown(), until))
+    Ok((shown(snapshot), until))
 }
 
 /// Messages of a conversation: the newest page before the cursor, oldest first.
@@ -66,7 +63,7 @@ pub async fn messages(app: &State, tenant: TenantId, id: Uuid, paging: &Paging) 
     let limit = usize::try_from(paging.limit()?).unwrap_or(1);
     let archive = archive(app)?;
     let newest = archive.conversation(tenant, ConversationId(id)).await?;
-    let snapshot = Snapshot::parse(&newest.ok_or_else(|| Error::NotFound("conversation".into()))?)?;
+    let snapshot = newest.ok_or_else(|| Error::NotFound("conversation".into()))?;
     let since = Some(Millis(snapshot.created_ms)).filter(|since| since.0 > 0);
     let mut rows = archive.messages(tenant, ConversationId(id), paging.parts()?, since, limit + 1).await?;
     let more = rows.len() > limit;
@@ -78,81 +75,29 @@ pub async fn messages(app: &State, tenant: TenantId, id: Uuid, paging: &Paging) 
     Ok(Page { data, next_cursor })
 }
 
-/// A conversation as the archive keeps it: the record's fields as JSON. Identifiers are text, or the 16 bytes that the record has.
-#[derive(Deserialize)]
-struct Snapshot {
-    #[serde(alias = "id")]
-    conversation: Id,
-    account: String,
-    channel: String,
-    #[serde(default)]
-    phone: Option<String>,
-    #[serde(default)]
-    user_id: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    status: String,
-    stage: String,
-    #[serde(default)]
-    window_until_ms: i64,
-    #[serde(default)]
-    created_ms: i64,
-    updated_ms: i64,
-    #[serde(default)]
-    preview: String,
-    #[serde(default)]
-    unread: i32,
-    #[serde(default)]
-    assignee: Option<String>,
-    #[serde(default)]
-    quote: Option<Id>,
+fn fits(snapshot: &Snapshot, q: &str) -> bool {
+    let digits: String = q.chars().filter(char::is_ascii_digit).collect();
+    let named = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(q));
+    let numbered = digits.len() >= 3 && snapshot.phone.as_ref().is_some_and(|phone| phone.contains(&digits));
+    q.is_empty() || named(&snapshot.name) || named(&snapshot.user_id) || numbered
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Text(Uuid),
-    Bytes([u8; 16]),
-}
-
-impl Id {
-    fn uuid(&self) -> Uuid {
-        match self {
-            Self::Text(id) => *id,
-            Self::Bytes(bytes) => Uuid::from_bytes(*bytes),
-        }
-    }
-}
-
-impl Snapshot {
-    fn parse(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|e| Error::Internal(format!("snapshot of a conversation: {e}")))
-    }
-
-    fn fits(&self, q: &str) -> bool {
-        let digits: String = q.chars().filter(char::is_ascii_digit).collect();
-        let named = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(q));
-        let numbered = digits.len() >= 3 && self.phone.as_ref().is_some_and(|phone| phone.contains(&digits));
-        q.is_empty() || named(&self.name) || named(&self.user_id) || numbered
-    }
-
-    fn shown(self) -> Conversation {
-        Conversation {
-            id: self.conversation.uuid(),
-            account: self.account,
-            channel: self.channel,
-            name: self.name,
-            phone: self.phone,
-            user_id: self.user_id,
-            status: self.status,
-            stage: self.stage,
-            assignee: self.assignee,
-            unread: self.unread,
-            preview: self.preview,
-            quote: self.quote.as_ref().map(Id::uuid),
-            window_until: (self.window_until_ms > 0).then(|| Millis(self.window_until_ms).to_string()),
-            updated_at: Millis(self.updated_ms).to_string(),
-        }
+fn shown(snapshot: Snapshot) -> Conversation {
+    Conversation {
+        id: snapshot.conversation.0,
+        account: snapshot.account,
+        channel: snapshot.channel,
+        name: snapshot.name,
+        phone: snapshot.phone,
+        user_id: snapshot.user_id,
+        status: snapshot.status,
+        stage: snapshot.stage,
+        assignee: snapshot.assignee,
+        unread: snapshot.unread,
+        preview: snapshot.preview,
+        quote: snapshot.quote.map(|quote| quote.0),
+        window_until: (snapshot.window_until_ms > 0).then(|| Millis(snapshot.window_until_ms).to_string()),
+        updated_at: Millis(snapshot.updated_ms).to_string(),
     }
 }
 

@@ -7,8 +7,8 @@ mod extract;
 mod figures;
 mod quotes;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -16,7 +16,7 @@ use axum::{Json, Router};
 use utoipa::Modify;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::{Error, State};
@@ -46,7 +46,8 @@ impl Modify for Token {
 
 fn described() -> OpenApiRouter<State> {
     let v1 = OpenApiRouter::new()
-        .routes(routes!(campaigns::list, campaigns::create))
+        // Its reader has limits of its own: a list of recipients is larger than any other body.
+        .routes(routes!(campaigns::list, campaigns::create).layer(DefaultBodyLimit::disable()))
         .routes(routes!(campaigns::get))
         .routes(routes!(campaigns::refusals))
         .routes(routes!(campaigns::control))
@@ -84,16 +85,11 @@ async fn unknown() -> Error {
 /// Answers are of the moment, and axum's own refusals become problem documents like ours.
 async fn fresh(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let ours = response.headers().contains_key(header::CONTENT_TYPE) && is_ours(&response);
-    if response.status() == axum::http::StatusCode::METHOD_NOT_ALLOWED && !ours {
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response = Error::NotFound("such method at this address".into()).into_response();
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-fn is_ours(response: &Response) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/"))
 }
 
 #[cfg(test)]

@@ -14,11 +14,16 @@ pub struct Money {
 impl Money {
     /// `BRL 1,234.50`.
     pub fn text(&self) -> String {
-        let (sign, plain) = self.amount.strip_prefix('-').map_or(("", self.amount.as_str()), |rest| ("-", rest));
-        let (whole, fraction) = plain.split_once('.').map_or((plain, String::new()), |(whole, rest)| (whole, format!(".{rest}")));
-        let grouped = whole.parse::<i64>().map_or_else(|_| whole.to_owned(), super::count);
-        format!("{} {sign}{grouped}{fraction}", self.currency)
+        format!("{} {}", self.currency, grouped(&self.amount))
     }
+}
+
+/// Decimal text with separators: `1,234.50`.
+fn grouped(amount: &str) -> String {
+    let (sign, plain) = amount.strip_prefix('-').map_or(("", amount), |rest| ("-", rest));
+    let (whole, fraction) = plain.split_once('.').map_or((plain, String::new()), |(whole, rest)| (whole, format!(".{rest}")));
+    let whole = whole.parse::<i64>().map_or_else(|_| whole.to_owned(), super::count);
+    format!("{sign}{whole}{fraction}")
 }
 
 /// One line of a quote: an item, a discount, the freight, or a person's adjustment.
@@ -32,6 +37,13 @@ pub struct Line {
     pub note: String,
     /// What it adds to the total; null when it is not known yet.
     pub amount: Option<String>,
+}
+
+impl Line {
+    /// Its amount as pages show it.
+    pub fn shown(&self) -> String {
+        self.amount.as_deref().map_or_else(|| "–".to_owned(), grouped)
+    }
 }
 
 /// A quote.
