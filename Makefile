@@ -31,7 +31,10 @@ bench: setup ## The benchmarks, each beside its baseline
 	$(CARGO_TARGET_DIR)/release/sluice bench --list
 
 clean: ## Forgets the local system; the build output and the downloads stay
-	@if [ -d .local ]; then cargo build --quiet -p sluice-local && $(bin)/sluice-local clean --dir .local/engines && rm -rf .local; fi
+	@if [ -d .local ]; then \
+	    [ -x $(bin)/sluice-local ] || $(MAKE) --no-print-directory build; \
+	    $(bin)/sluice-local clean --dir .local/engines && rm -rf .local; \
+	fi
 
 setup:
 	@deploy/local/setup.sh

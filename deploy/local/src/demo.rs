@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use sluice_local::system::Setup;
-use sluice_local::{Options, Stack, System, control, system};
+use sluice_local::system::{Ports, Setup};
+use sluice_local::{Engine, Options, Stack, System, control, system};
 
 /// The show: its clock, and who may end it.
 struct Show<'a> {
@@ -38,12 +38,17 @@ impl Show<'_> {
 
 /// Starts everything in `dir`, plays what was not played yet, and stays until interrupted. Until `started` is called an interrupt
 /// ends the process at once, and with it all that it started.
-pub fn run(dir: &Path, interrupted: &Receiver<()>, started: impl FnOnce()) -> Result<()> {
+pub fn run(dir: &Path, any_port: bool, interrupted: &Receiver<()>, started: impl FnOnce()) -> Result<()> {
     let show = Show { begun: Instant::now(), interrupted };
-    let stack = Arc::new(Stack::start(&dir.join("engines"), &Options::local().notice(line))?);
+    let (mut engines, mut setup) = (Options::local().notice(line), Setup::local(dir).notice(line));
+    if any_port {
+        engines = Engine::ALL.into_iter().fold(engines, |engines, engine| engines.port(engine, 0));
+        setup = setup.ports(Ports::FREE);
+    }
+    let stack = Arc::new(Stack::start(&dir.join("engines"), &engines)?);
     show.say("engines are ready");
     control::serve(&stack)?;
-    let system = System::start(&stack, &Setup::local(dir).notice(line))?;
+    let system = System::start(&stack, &setup)?;
     show.say("every role runs");
     started();
     let outcome = perform(&system, &show);

@@ -34,6 +34,9 @@ enum Verb {
         /// Folder of everything it keeps
         #[arg(long, default_value = ".local")]
         dir: PathBuf,
+        /// Any free ports instead of the well-known ones, beside a system that has them
+        #[arg(long)]
+        any_port: bool,
     },
     /// Downloads what the engines need, so that `up` needs no network
     Fetch,
@@ -107,10 +110,10 @@ impl Operation {
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Up(arguments) => return up(arguments),
-        Verb::Demo { dir } => {
+        Verb::Demo { dir, any_port } => {
             let started = Arc::new(AtomicBool::new(false));
             let signals = watch_signals(Arc::clone(&started))?;
-            demo::run(&dir, &signals, || started.store(true, Ordering::Relaxed))?;
+            demo::run(&dir, any_port, &signals, || started.store(true, Ordering::Relaxed))?;
         }
         Verb::Fetch => Engine::ALL.into_iter().try_for_each(|engine| fetch(engine, notice).map(drop))?,
         Verb::Env(place) => println!("{}", control::request(&place.dir, "env")?),

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use sluice_local::System;
-use sluice_local::system::seed::{INSTAGRAM_ID, PHONE_NUMBER_ID};
+use sluice_local::system::seed::{INSTAGRAM_ID, PHONE_NUMBER_ID, SLUG};
 
 use super::Show;
 
 /// Also the mark that the play was played.
-const CAMPAIGN: &str = "Quotes of the spring";
+const CAMPAIGN: &str = "Spring offer";
 const RECIPIENTS: u32 = 1_000;
 /// How long the answers to the customers may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,11 +33,11 @@ const fn whatsapp(from: &'static str, name: &'static str, text: &'static str, an
 const LINES: [Line; 7] = [
     whatsapp("15550110001", "Ana", "3 bags of cement and 2 m³ of sand to 01310-100?", true),
     whatsapp("15550110002", "Bruno", "Bom dia! Quanto fica 500 tijolos e 10 sacos de cal para 04538-132?", true),
-    whatsapp("15550110003", "Carla", "200 bags of cement and 12 m³ of sand to 13010-111, please", false),
-    whatsapp("15550110004", "Diego", "Necesito 30 bolsas de cemento y 4 m3 de grava", false),
+    whatsapp("15550110003", "Carla", "200 bags of cement and 12 m³ of sand to 13010-111, please", true),
+    whatsapp("15550110004", "Diego", "Necesito 30 bolsas de cemento y 4 m3 de grava", true),
     whatsapp("15550110005", "Eva", "Hi, are you open on Saturdays?", false),
     whatsapp("15550110005", "Eva", "Thanks!", false),
-    Line { from: "17840000000501", name: "fred", account: INSTAGRAM_ID, text: "how much are 40 porcelain tiles?", answered: false },
+    Line { from: "17840000000501", name: "fred", account: INSTAGRAM_ID, text: "how much are 40 porcelain tiles?", answered: true },
 ];
 
 /// The running campaign, as far as it was told.
@@ -49,7 +49,8 @@ pub struct Campaign {
 
 /// Plays once; a second run only says what became of it.
 pub fn run(system: &System, show: &Show) -> Result<Campaign> {
-    if let Some(campaign) = find(system)? {
+    // A draft was left by a run that ended in between: it is started now.
+    if let Some(campaign) = find(system)?.filter(|campaign| campaign["state"] != "draft") {
         show.say(&format!("the demonstration was played in an earlier run; {}", words(&campaign)));
         let done = campaign["state"] == "completed";
         return Ok(Campaign::of(&campaign, !done));
@@ -108,32 +109,33 @@ fn waiting(system: &System, show: &Show) -> Result<()> {
 }
 
 fn campaign(system: &System, show: &Show) -> Result<Value> {
-    let file = audience();
-    let new = json!({
-        "name": CAMPAIGN, "account": PHONE_NUMBER_ID, "template": "quote_ready", "language": "en_US",
-        "columns": ["name", "quote", "total"], "country": "US", "csv": file,
-    });
-    system.keep("audience.csv", &file)?;
-    let campaign = system.api_post("/api/v1/campaigns", "demonstration", &new)?;
+    let file = system.keep("audience.csv", &audience())?;
+    let refused = system.dir().join("refused.csv").display().to_string();
+    let which = ["campaign", "create", "--tenant", SLUG, "--name", CAMPAIGN, "--account", PHONE_NUMBER_ID, "--if-missing"];
+    let what = ["--template", "spring_offer", "--language", "en_US", "--map", "1=name", "--map", "2=discount", "--map", "button.0=code"];
+    let made = system.sluice_json(&[&which[..], &what, &["--csv", &file, "--refused", &refused]].concat())?;
+    let campaign = made.first().context("`sluice campaign create` printed nothing")?;
     let id = campaign["id"].as_str().context("a campaign without an id")?;
-    let (audience, refused) = (&campaign["funnel"]["audience"], &campaign["refused"]);
-    show.say(&format!("campaign \"{CAMPAIGN}\" is made: {audience} recipients, {refused} lines refused"));
-    let campaign = system.api_post(&format!("/api/v1/campaigns/{id}/start"), "demonstration", &json!({}))?;
+    let (good, twice, bad) = (&campaign["accepted_lines"], &campaign["duplicate_lines"], &campaign["refused_lines"]);
+    show.say(&format!("campaign \"{CAMPAIGN}\" is made: {good} recipients, {twice} twice, {bad} lines refused (refused.csv)"));
+    if campaign["state"] == "draft" {
+        system.sluice(&["campaign", "start", "--tenant", SLUG, id])?;
+    }
     show.say("the campaign is started");
-    Ok(campaign)
+    Ok(system.api_get(&format!("/api/v1/campaigns/{id}"))?)
 }
 
 /// 1,000 good lines, and some that a real file has too: no number, a short one, one twice.
 fn audience() -> String {
-    let mut csv = String::from("phone,name,quote,total\n");
+    let mut csv = String::from("phone,name,discount,code\n");
     for n in 0..RECIPIENTS {
         // Writing to a String cannot fail.
-        let _ = writeln!(csv, "+1555012{n:04},Customer {n},Q-{n:04},BRL {}.00", 100 + n);
+        let _ = writeln!(csv, "+1555012{n:04},Customer {n},{} %,spring-{n}", 5 + n % 10);
         match n {
-            100 => csv.push_str(",Without number,Q-1,BRL 1.00\n"),
-            200 => csv.push_str("12345,Short number,Q-2,BRL 1.00\n"),
-            300 => csv.push_str("not a number,Text,Q-3,BRL 1.00\n"),
-            400 => csv.push_str("+15550120007,Twice,Q-0007,BRL 107.00\n"),
+            100 => csv.push_str(",Without number,5 %,spring\n"),
+            200 => csv.push_str("12345,Short number,5 %,spring\n"),
+            300 => csv.push_str("not a number,Text,5 %,spring\n"),
+            400 => csv.push_str("+15550120007,Twice,5 %,spring-7\n"),
             _ => {}
         }
     }

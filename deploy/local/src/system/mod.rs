@@ -31,6 +31,7 @@ use crate::{Engine, Error, Stack, http};
 use part::Part;
 use setup::Place;
 
+pub use part::binary;
 pub use setup::{Ports, Setup};
 
 /// A running system. Shared by reference, as the stack is; dropping it kills its processes and leaves the stack running.

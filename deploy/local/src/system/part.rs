@@ -59,7 +59,7 @@ fn configuration(place: &Place) -> (&'static str, String) {
 }
 
 /// `$SLUICE_BIN`, else the `sluice` that was built beside us: tests lie one folder deeper.
-pub(super) fn binary() -> Result<PathBuf, Error> {
+pub fn binary() -> Result<PathBuf, Error> {
     if let Some(path) = env::var_os("SLUICE_BIN").filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }

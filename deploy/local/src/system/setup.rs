@@ -46,8 +46,9 @@ pub struct Ports {
 
 impl Ports {
     /// The product's promises.
-    pub(crate) const LOCAL: Self = Self { api: 8080, ingress: 8081, metrics: 9464, meta: 8082, registry: 8085 };
-    const FREE: Self = Self { api: 0, ingress: 0, metrics: 0, meta: 0, registry: 0 };
+    pub const LOCAL: Self = Self { api: 8080, ingress: 8081, metrics: 9464, meta: 8082, registry: 8085 };
+    /// Any free ones.
+    pub const FREE: Self = Self { api: 0, ingress: 0, metrics: 0, meta: 0, registry: 0 };
 
     fn choose(self) -> Result<Self, Error> {
         Ok(Self {
