@@ -133,9 +133,7 @@ impl Error {
         let address = address.to_owned();
         match error.as_db_error() {
             // 57P03: starting up or shutting down; 53300: too many connections.
-            Some(db) if ["57P03", "53300"].contains(&db.code().code()) => {
-                Self::Unreachable { address, reason: db.message().to_owned() }
-            }
+            Some(db) if ["57P03", "53300"].contains(&db.code().code()) => Self::Unreachable { address, reason: db.message().to_owned() },
             Some(db) => Self::Refused { address, reason: db.message().to_owned() },
             None => Self::Unreachable { address, reason: chain(error) },
         }

@@ -91,13 +91,11 @@ async fn create(client: &Client, login: &Login, group: &str) -> Result<()> {
 }
 
 async fn join(client: &Client, login: &Login, group: &str) -> Result<()> {
-    let member: bool =
-        client.query_one("select pg_has_role($1::name, $2::name, 'member')", &[&login.user, &group]).await?.try_get(0)?;
+    let member: bool = client.query_one("select pg_has_role($1::name, $2::name, 'member')", &[&login.user, &group]).await?.try_get(0)?;
     if member {
         return Ok(());
     }
-    let sql: String =
-        client.query_one("select format('grant %I to %I', $1::text, $2::text)", &[&group, &login.user]).await?.try_get(0)?;
+    let sql: String = client.query_one("select format('grant %I to %I', $1::text, $2::text)", &[&group, &login.user]).await?.try_get(0)?;
     Ok(client.batch_execute(&sql).await?)
 }
 

@@ -192,8 +192,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_went() {
         let tenant = TenantId::from_bytes([1; 16]);
-        let config =
-            Config { tenant, kind: "number".into(), name: "1".into(), version: 7, value: Some("{\"a\":\"ü\"}".into()), at_ms: 5 };
+        let config = Config { tenant, kind: "number".into(), name: "1".into(), version: 7, value: Some("{\"a\":\"ü\"}".into()), at_ms: 5 };
         let control = Control {
             tenant,
             campaign: CampaignId::from_bytes([2; 16]),

@@ -33,12 +33,7 @@ impl Pool {
                 .build()
                 .map_err(|error| Error::invalid("postgres", error.to_string()))
         };
-        Ok(Self {
-            app: pool(&options.app)?,
-            worker: pool(&options.worker)?,
-            address: options.address(),
-            size: options.pool_size.max(1),
-        })
+        Ok(Self { app: pool(&options.app)?, worker: pool(&options.worker)?, address: options.address(), size: options.pool_size.max(1) })
     }
 
     /// A transaction that sees this tenant alone. What is not committed is undone when it is dropped.

@@ -75,8 +75,7 @@ pub async fn get(transaction: &Transaction, id: QuoteId) -> Result<Quote> {
 
 /// The quotes of a conversation, newest first.
 pub async fn of_conversation(transaction: &Transaction, conversation: ConversationId, limit: i64) -> Result<Vec<Quote>> {
-    let sql =
-        format!("select {COLUMNS} from quotes where tenant_id = $1 and conversation_id = $2 order by created_at desc limit $3");
+    let sql = format!("select {COLUMNS} from quotes where tenant_id = $1 and conversation_id = $2 order by created_at desc limit $3");
     transaction.query(&sql, &[&transaction.tenant()?.0, &conversation.0, &limit]).await?.iter().map(quote).collect()
 }
 

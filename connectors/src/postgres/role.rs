@@ -22,8 +22,7 @@ async fn check(transaction: &Transaction) -> Result<()> {
             &[],
         )
         .await?;
-    let (user, bypasses, owns, migrated): (String, bool, bool, bool) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (user, bypasses, owns, migrated): (String, bool, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     if !migrated {
         return Err(Error::Migration("the database has no tables yet; run `sluice migrate`".into()));
     }

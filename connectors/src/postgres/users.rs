@@ -144,10 +144,8 @@ pub async fn token(transaction: &Transaction, token_hash: &[u8]) -> Result<Optio
     let sql = "select name, role, created_at, revoked_at from api_tokens
                where tenant_id = $1 and token_hash = $2 and revoked_at is null";
     let row = transaction.query_opt(sql, &[&transaction.tenant()?.0, &token_hash]).await?;
-    row.map(|row| {
-        Ok(ApiToken { name: row.try_get(0)?, role: row.try_get(1)?, created_at: row.try_get(2)?, revoked_at: row.try_get(3)? })
-    })
-    .transpose()
+    row.map(|row| Ok(ApiToken { name: row.try_get(0)?, role: row.try_get(1)?, created_at: row.try_get(2)?, revoked_at: row.try_get(3)? }))
+        .transpose()
 }
 
 /// A token's text `sluice_<tenant>_<secret>`: it names its tenant, so that it can be looked up under that tenant's policy.

@@ -63,10 +63,8 @@ impl Options {
     /// Connects without a keyspace.
     pub(super) async fn driver(&self) -> Result<Driver> {
         self.check()?;
-        let profile = ExecutionProfile::builder()
-            .consistency(Consistency::LocalQuorum)
-            .request_timeout(Some(Duration::from_secs(15)))
-            .build();
+        let profile =
+            ExecutionProfile::builder().consistency(Consistency::LocalQuorum).request_timeout(Some(Duration::from_secs(15))).build();
         let mut builder = SessionBuilder::new()
             .known_nodes(&self.nodes)
             .default_execution_profile_handle(profile.into_handle())

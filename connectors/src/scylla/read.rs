@@ -134,8 +134,7 @@ fn message(row: MessageColumns) -> MessageRow {
     MessageRow { at_ms: ts.0, message_id, direction, kind, type_, body, account, channel, trace: TraceId(trace) }
 }
 
-type StepColumns =
-    (String, CqlTimestamp, Option<i32>, Option<String>, Option<String>, String, String, Option<Uuid>, Option<String>);
+type StepColumns = (String, CqlTimestamp, Option<i32>, Option<String>, Option<String>, String, String, Option<Uuid>, Option<String>);
 
 fn step(row: StepColumns) -> Result<StepRow> {
     let (state, at, code, detail, wamid, account, recipient, campaign, body) = row;

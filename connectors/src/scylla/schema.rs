@@ -71,13 +71,7 @@ const TABLES: &[Table] = &[
     // The same by conversation: its newest snapshot is its first row.
     Table {
         name: "conversation_latest",
-        columns: &[
-            ("tenant", "uuid"),
-            ("conversation", "uuid"),
-            ("updated_ms", "bigint"),
-            ("version", "bigint"),
-            ("snapshot", "text"),
-        ],
+        columns: &[("tenant", "uuid"), ("conversation", "uuid"), ("updated_ms", "bigint"), ("version", "bigint"), ("snapshot", "text")],
         key: "(tenant, conversation), updated_ms, version",
         order: "updated_ms desc, version desc",
         window_days: 10,

@@ -54,8 +54,7 @@ async fn prepare(driver: &Driver, keyspace: &str) -> Result<Statements> {
     let statement = async |text: &str| {
         let text = text.replace("KS.", &format!("{keyspace}."));
         let prepared = driver.prepare(text).await;
-        let mut prepared =
-            prepared.map_err(|error| Error::Schema { keyspace: keyspace.to_owned(), reason: error.to_string() })?;
+        let mut prepared = prepared.map_err(|error| Error::Schema { keyspace: keyspace.to_owned(), reason: error.to_string() })?;
         // Every write here gives the same row when repeated, so the driver may retry it elsewhere.
         prepared.set_is_idempotent(true);
         Ok::<_, Error>(prepared)
@@ -96,9 +95,7 @@ async fn prepare(driver: &Driver, keyspace: &str) -> Result<Statements> {
              where tenant = ? and day = ? and updated_ms < ?",
         )
         .await?,
-        latest: statement(
-            "select updated_ms, version, snapshot from KS.conversation_latest where tenant = ? and conversation = ? limit 1",
-        )
-        .await?,
+        latest: statement("select updated_ms, version, snapshot from KS.conversation_latest where tenant = ? and conversation = ? limit 1")
+            .await?,
     })
 }

@@ -75,13 +75,8 @@ fn message(message: &Message) -> Option<Write> {
 }
 
 fn step(message: &Message) -> Write {
-    let step = Step {
-        state: message.to,
-        at_ms: message.at_ms,
-        code: message.code,
-        detail: message.detail.clone(),
-        wamid: message.wamid.clone(),
-    };
+    let step =
+        Step { state: message.to, at_ms: message.at_ms, code: message.code, detail: message.detail.clone(), wamid: message.wamid.clone() };
     let row = StepRow {
         step,
         account: message.account.clone(),

@@ -3,10 +3,10 @@
 //! Guarantee: at least once, for each key in the order of the edits. Rows are marked after Kafka has acknowledged them; a crash in
 //! between repeats them, and readers keep the highest version or epoch.
 
+use sluice_connectors::kafka;
 use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::postgres::outbox::{self, Entry, Record};
 use sluice_connectors::postgres::{self, Pool};
-use sluice_connectors::kafka;
 use sluice_schemas::codec::{self, Codec, Codecs};
 use sluice_schemas::record::{Config, Control};
 use sluice_schemas::topics;
@@ -62,7 +62,9 @@ impl Outbox {
             match self.encode(entry) {
                 Ok(out) => records.push(out),
                 // Only a damaged row comes here. It stays in the table, marked, so that those behind it go on.
-                Err(reason) => tracing::error!(id = entry.id, tenant = %entry.tenant, reason, "an outbox row holds no record and is passed over"),
+                Err(reason) => {
+                    tracing::error!(id = entry.id, tenant = %entry.tenant, reason, "an outbox row holds no record and is passed over")
+                }
             }
         }
         self.producer.send_all(records).await?;

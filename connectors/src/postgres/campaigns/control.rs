@@ -90,17 +90,7 @@ async fn apply(transaction: &Transaction, tenant: TenantId, id: CampaignId, acti
         )
         .await?
         .try_get(0)?;
-    let control = Control {
-        tenant,
-        campaign: id,
-        home: 0,
-        account,
-        epoch,
-        state: next,
-        audience: 0,
-        throttle,
-        at_ms: at.as_millisecond(),
-    };
+    let control = Control { tenant, campaign: id, home: 0, account, epoch, state: next, audience: 0, throttle, at_ms: at.as_millisecond() };
     announce(transaction, &control).await
 }
 

@@ -135,9 +135,7 @@ async fn load<R: Read + Send + 'static>(
     import: &Import,
     audience: R,
 ) -> Result<Summary> {
-    transaction
-        .batch("create temporary table audience_import (seq bigint, recipient text, variables jsonb) on commit drop")
-        .await?;
+    transaction.batch("create temporary table audience_import (seq bigint, recipient text, variables jsonb) on commit drop").await?;
     let (chunks, mut received) = mpsc::channel(4);
     let (import, mapping) = (import.clone(), new.mapping.clone());
     let parser = tokio::task::spawn_blocking(move || parse(Lines::new(audience, &import, &mapping)?, &chunks));

@@ -121,9 +121,7 @@ impl<R: Read> Lines<R> {
 }
 
 fn country_id(code: &str) -> Result<country::Id> {
-    code.to_uppercase()
-        .parse()
-        .map_err(|_| Error::invalid("country", format!("`{code}` is not a country; use its two letters, as in DE")))
+    code.to_uppercase().parse().map_err(|_| Error::invalid("country", format!("`{code}` is not a country; use its two letters, as in DE")))
 }
 
 /// The delimiter that the header has most of.
@@ -268,10 +266,7 @@ mod tests {
             let lines = read(text, None, serde_json::json!({"body": ["name"]}));
             assert_eq!(
                 lines,
-                [Line::Row {
-                    recipient: "15550100001".into(),
-                    variables: Map::from_iter([("name".to_owned(), Value::from("Luz; Ana"))])
-                }]
+                [Line::Row { recipient: "15550100001".into(), variables: Map::from_iter([("name".to_owned(), Value::from("Luz; Ana"))]) }]
             );
         }
     }

@@ -38,13 +38,9 @@ impl Slice {
             .await?;
         let stored = row.try_get(0).map_err(postgres::Error::from)?;
         match self.start {
-            Some(start) if start > stored => Err(Error::Gap {
-                projection: self.projection,
-                topic: self.topic,
-                partition: self.partition,
-                stored,
-                start,
-            }),
+            Some(start) if start > stored => {
+                Err(Error::Gap { projection: self.projection, topic: self.topic, partition: self.partition, stored, start })
+            }
             _ => Ok(stored),
         }
     }
