@@ -18,8 +18,8 @@ pub struct Args {
 
 struct Check {
     what: &'static str,
-    /// `Err` is the fault and its fix.
-    found: Result<String, String>,
+    /// `Err` is the fault and its fix, with the exit code it deserves.
+    found: Result<String, Failure>,
 }
 
 /// Runs every check; the exit code is that of the gravest fault.
@@ -27,44 +27,54 @@ pub async fn run(config: Result<Config, Error>, args: &Args) -> Result<(), Failu
     let config = match config {
         Ok(config) => config,
         Err(e) => {
-            show(args, &Check { what: "configuration", found: Err(e.to_string()) })?;
+            show(args, &Check { what: "configuration", found: Err(e.into()) })?;
             return Err(Failure { code: exit::CONFIG, error: anyhow::anyhow!("1 fault") });
         }
     };
-    let mut faults = 0;
+    let mut codes = Vec::new();
     for check in [secrets(&config), engines(&config).await].into_iter().flatten() {
-        faults += usize::from(check.found.is_err());
         show(args, &check)?;
+        codes.extend(check.found.err().map(|fault| fault.code));
     }
-    if faults == 0 { Ok(()) } else { Err(anyhow::anyhow!("{faults} faults").into()) }
+    match gravest(&codes) {
+        None => Ok(()),
+        Some(code) => Err(Failure { code, error: anyhow::anyhow!("{} faults", codes.len()) }),
+    }
+}
+
+/// What a person must change comes before what may come back by itself, and both before the rest.
+fn gravest(codes: &[u8]) -> Option<u8> {
+    [exit::CONFIG, exit::UNAVAILABLE].into_iter().find(|code| codes.contains(code)).or(codes.first().copied())
 }
 
 fn secrets(config: &Config) -> Vec<Check> {
     vec![
-        Check { what: "secrets.keys", found: config.keyring().map(|k| format!("`{}` wraps data keys", k.current())).map_err(|e| e.to_string()) },
-        Check { what: "secrets.callback", found: config.callback_keys().map(|_| "a key signs callback data".into()).map_err(|e| e.to_string()) },
-        Check { what: "ingress", found: config.ingress.check().map(|()| format!("listens on {}", config.ingress.listen)).map_err(|e| e.to_string()) },
+        Check { what: "secrets.keys", found: config.keyring().map(|k| format!("`{}` wraps data keys", k.current())).map_err(Failure::from) },
+        Check { what: "secrets.callback", found: config.callback_keys().map(|_| "a key signs callback data".into()).map_err(Failure::from) },
+        Check { what: "ingress", found: config.ingress.check().map(|()| format!("listens on {}", config.ingress.listen)).map_err(Failure::from) },
         Check { what: "state_dir", found: folder(config) },
     ]
 }
 
-fn folder(config: &Config) -> Result<String, String> {
+fn folder(config: &Config) -> Result<String, Failure> {
     let shown = config.state_dir.display();
     std::fs::create_dir_all(&config.state_dir)
         .and_then(|()| std::fs::write(config.state_dir.join(".doctor"), b""))
         .and_then(|()| std::fs::remove_file(config.state_dir.join(".doctor")))
         .map(|()| format!("{shown} can be written"))
-        .map_err(|e| format!("{shown} cannot be written ({e}); set state_dir to a folder that this user owns"))
+        .map_err(|e| Failure {
+            code: exit::CONFIG,
+            error: anyhow::anyhow!("{shown} cannot be written ({e}); set state_dir to a folder that this user owns"),
+        })
 }
 
 async fn engines(config: &Config) -> Vec<Check> {
-    let text = |e: &dyn std::fmt::Display| e.to_string();
     let kafka = config.kafka.clone();
     let topics = tokio::task::spawn_blocking(move || admin::plan(&kafka)).await;
     let topics = match topics {
-        Ok(Ok(found)) => topic_faults(&found),
-        Ok(Err(e)) => Err(text(&e)),
-        Err(e) => Err(text(&e)),
+        Ok(Ok(found)) => topic_faults(&found).map_err(|fault| anyhow::anyhow!(fault).into()),
+        Ok(Err(e)) => Err(e.into()),
+        Err(e) => Err(e.into()),
     };
     let postgres = match postgres::Pool::new(&config.postgres) {
         Ok(pool) => postgres::check_role(&pool).await.map(|()| format!("{} answers; row-level security holds", pool.address())),
@@ -77,9 +87,9 @@ async fn engines(config: &Config) -> Vec<Check> {
     let registry = registry::load(&config.registry()).await.map(|_| format!("{} knows this build's schemas", config.registry.url));
     vec![
         Check { what: "kafka", found: topics },
-        Check { what: "postgres", found: postgres.map_err(|e| text(&e)) },
-        Check { what: "cql", found: cql.map_err(|e| text(&e)) },
-        Check { what: "registry", found: registry.map_err(|e| text(&e)) },
+        Check { what: "postgres", found: postgres.map_err(Failure::from) },
+        Check { what: "cql", found: cql.map_err(Failure::from) },
+        Check { what: "registry", found: registry.map_err(Failure::from) },
     ]
 }
 
@@ -96,8 +106,8 @@ fn topic_faults(found: &[(&'static sluice_schemas::topics::Topic, Finding)]) -> 
 fn show(args: &Args, check: &Check) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let (state, detail) = match &check.found {
-        Ok(detail) => ("ok", detail),
-        Err(detail) => ("fault", detail),
+        Ok(detail) => ("ok", detail.clone()),
+        Err(fault) => ("fault", format!("{:#}", fault.error)),
     };
     if args.json {
         writeln!(out, "{}", serde_json::json!({ "check": check.what, "state": state, "detail": detail }))?;
@@ -105,4 +115,17 @@ fn show(args: &Args, check: &Check) -> Result<(), Failure> {
         writeln!(out, "{state:<6} {:<17} {detail}", check.what)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_configuration_outranks_an_engine_that_is_away() {
+        assert_eq!(gravest(&[exit::FAILED, exit::UNAVAILABLE, exit::CONFIG]), Some(exit::CONFIG));
+        assert_eq!(gravest(&[exit::FAILED, exit::UNAVAILABLE]), Some(exit::UNAVAILABLE));
+        assert_eq!(gravest(&[exit::FAILED]), Some(exit::FAILED));
+        assert_eq!(gravest(&[]), None);
+    }
 }

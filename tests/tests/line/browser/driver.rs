@@ -1,0 +1,141 @@
+//! A small WebDriver client: Chromium without a window, driven through chromedriver.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::super::harness::PATIENCE;
+use super::super::http;
+
+/// The key under which WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser with one tab. It ends when this is dropped, or with the thread that started it.
+pub struct Browser {
+    driver: Child,
+    session: String,
+}
+
+impl Browser {
+    pub fn start() -> Self {
+        // The kernel ends the driver with us, however we end.
+        let mut driver = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "chromedriver", "--port=0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts (deploy/local/setup.sh browser)");
+        let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
+        let port = |line: String| {
+            let (_, port) = line.rsplit_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        };
+        let port = lines.map_while(Result::ok).find_map(port).expect("chromedriver says its port");
+        let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900"];
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"args": arguments, "binary": "/usr/bin/chromium"},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }}});
+        let base = format!("http://127.0.0.1:{port}/session");
+        let answer = http::post(&base, &[], &capabilities).json();
+        let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        Self { driver, session: format!("{base}/{id}") }
+    }
+
+    fn ask(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let answer = http::post(&format!("{}/{path}", self.session), &[], body);
+        let value = answer.json()["value"].clone();
+        if answer.status == 200 { Ok(value) } else { Err(format!("{path}: {}", value["message"])) }
+    }
+
+    /// Opens an address and waits until it has loaded.
+    pub fn open(&self, url: &str) {
+        self.ask("url", &json!({"url": url})).expect("the page opens");
+    }
+
+    /// The value of a JavaScript expression.
+    pub fn value(&self, expression: &str) -> Value {
+        self.ask("execute/sync", &json!({"script": format!("return {expression}"), "args": []})).unwrap_or(Value::Null)
+    }
+
+    /// The text that a person sees in the first element of this selector; empty if there is none.
+    pub fn text(&self, selector: &str) -> String {
+        let found = self.value(&format!("document.querySelector({selector:?})?.innerText"));
+        found.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until `look` finds something in the page.
+    pub fn eventually<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what} did not come; the page says:\n{}\n{:?}", self.text("body"), self.complaints());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn element(&self, xpath: &str) -> Result<String, String> {
+        let found = self.ask("element", &json!({"using": "xpath", "value": xpath}))?;
+        found[ELEMENT].as_str().map(str::to_owned).ok_or_else(|| format!("{xpath}: {found}"))
+    }
+
+    /// Clicks as a person does, with the mouse on what is visible.
+    pub fn click(&self, xpath: &str) {
+        let click = || self.ask(&format!("element/{}/click", self.element(xpath).ok()?), &json!({})).ok();
+        self.eventually(&format!("something to click at {xpath}"), click);
+    }
+
+    /// Types into a field.
+    pub fn fill(&self, xpath: &str, text: &str) {
+        let fill = || self.ask(&format!("element/{}/value", self.element(xpath).ok()?), &json!({"text": text})).ok();
+        self.eventually(&format!("a field at {xpath}"), fill);
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.ask("goog/cdp/execute", &json!({"cmd": command, "params": parameters})).expect("a command of the developer tools")
+    }
+
+    /// Looks like a screen of this size, in dark colours or light ones.
+    pub fn looks_like(&self, width: u32, height: u32, dark: bool) {
+        let scheme = if dark { "dark" } else { "light" };
+        self.devtools("Emulation.setEmulatedMedia", &json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}));
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Writes what is seen to `screenshots/NAME.png` in the folder of build outputs.
+    pub fn screenshot(&self, name: &str) -> PathBuf {
+        let taken = self.devtools("Page.captureScreenshot", &json!({"format": "png"}));
+        let image = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().expect("an image")).expect("base64");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join(format!("{name}.png"));
+        fs::write(&path, image).expect("a file");
+        path
+    }
+
+    /// What the console complains about: scripts that fail, what the content security policy blocks, what does not load.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.ask("se/log", &json!({"type": "browser"})).unwrap_or_default();
+        let severe = |entry: &Value| (entry["level"] == "SEVERE").then(|| entry["message"].to_string());
+        log.as_array().into_iter().flatten().filter_map(severe).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Ends Chromium; the driver alone would leave it behind.
+        let _ = http::call("DELETE", &self.session, &[], None);
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

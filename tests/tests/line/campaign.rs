@@ -1,0 +1,92 @@
+//! A campaign from its file to its last status.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sluice_local::System;
+
+use super::harness::{audience, calm, campaign, control, eventually, funnel, received};
+
+/// Long enough for a campaign that is not paused to send something.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// The count of messages, once it has stood still for [`QUIET`].
+fn standstill(system: &System, prefix: &str) -> usize {
+    let count = || received(system, prefix).len();
+    let (mut last, mut since) = (count(), Instant::now());
+    eventually(system, "a campaign that stands still", || {
+        let now = count();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        (since.elapsed() >= QUIET).then_some(last)
+    })
+}
+
+#[test]
+fn lines_that_cannot_be_used_are_refused_by_line_and_reason_and_the_others_go_on() {
+    let csv = "phone,name,discount,code\n+15550130000,Ana,5 %,a\n,Nobody,5 %,b\n12345,Short,5 %,c\nnot a number,Text,5 %,d\n\
+               +15550130000,Ana again,5 %,e\n+15550130001,,5 %,f\n+15550130002,Eva,5 %,g\n";
+    let system = calm();
+    let made = campaign(system, "refusals", csv, 0);
+    assert_eq!((&made["accepted_lines"], &made["duplicate_lines"], &made["refused_lines"]), (&json!(2), &json!(1), &json!(4)), "{made}");
+    let id = made["id"].as_str().expect("an id");
+    let refusals = system.api_get(&format!("/api/v1/campaigns/{id}/refusals")).expect("refusals");
+    let lines: Vec<&Value> = refusals["data"].as_array().into_iter().flatten().map(|refusal| &refusal["line"]).collect();
+    assert_eq!(lines, [&json!(3), &json!(4), &json!(5), &json!(7)]);
+    for refusal in refusals["data"].as_array().into_iter().flatten() {
+        assert!(refusal["reason"].as_str().is_some_and(|reason| reason.len() > 8), "{refusal}");
+    }
+    assert_eq!(received(system, "1555013"), [].into(), "a draft sends nothing");
+}
+
+#[test]
+fn a_paused_campaign_sends_nothing_and_a_resumed_one_reaches_everybody_once() {
+    const N: usize = 200;
+    let (system, prefix) = (calm(), "1555014");
+    let made = campaign(system, "pausing", &audience(prefix, N), 30);
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let look = || funnel(system, &id, N as i64);
+    assert_eq!(look()["state"], "draft");
+    control(system, "start", &id);
+    eventually(system, "the first messages", || (look()["funnel"]["accepted"].as_i64() > Some(10)).then_some(()));
+    control(system, "pause", &id);
+    let paused = standstill(system, prefix);
+    assert!((1..N).contains(&paused), "the pause came too late to prove anything: {paused} of {N}");
+    assert_eq!(standstill(system, prefix), paused);
+    let campaign = look();
+    assert_eq!((&campaign["state"], &campaign["funnel"]["in_flight"]), (&json!("paused"), &json!(0)), "{campaign}");
+    assert!(campaign["pause_reason"].is_string());
+    control(system, "resume", &id);
+    let over = eventually(system, "the end of the campaign", || {
+        let campaign = look();
+        (campaign["state"] == "completed" && campaign["funnel"]["failed"] == 1 && campaign["funnel"]["read"] == N as i64 - 1).then_some(campaign)
+    });
+    // The simulated Meta cannot reach numbers that end in 0026.
+    let failures: Vec<(&Value, &Value)> =
+        over["failures"].as_array().into_iter().flatten().map(|failure| (&failure["code"], &failure["n"])).collect();
+    assert_eq!(failures, [(&json!(131_026), &json!(1))]);
+    let received = received(system, prefix);
+    assert_eq!(received.len(), N);
+    assert!(received.values().all(|times| *times == 1), "{:?}", received.iter().filter(|(_, times)| **times > 1).collect::<Vec<_>>());
+    let status = system.sluice_json(&["campaign", "status", "--tenant", "acme", &id]).expect("a status").swap_remove(0);
+    assert_eq!((&status["adds_up"], &status["audience"]), (&json!(true), &json!(N)), "{status}");
+}
+
+#[test]
+fn a_cancelled_campaign_stays_cancelled() {
+    let (system, prefix) = (calm(), "1555015");
+    let made = campaign(system, "cancelling", &audience(prefix, 120), 10);
+    let id = made["id"].as_str().expect("an id").to_owned();
+    control(system, "start", &id);
+    eventually(system, "the first messages", || (!received(system, prefix).is_empty()).then_some(()));
+    control(system, "cancel", &id);
+    let sent = standstill(system, prefix);
+    let campaign = eventually(system, "a funnel that is over", || {
+        let campaign = funnel(system, &id, 120);
+        let count = |state: &str| campaign["funnel"][state].as_i64();
+        (count("planned") == Some(0) && count("in_flight") == Some(0) && count("accepted") == i64::try_from(sent).ok()).then_some(campaign)
+    });
+    assert_eq!(campaign["state"], "cancelled");
+    assert!(system.sluice(&["campaign", "resume", "--tenant", "acme", &id]).is_err());
+}
