@@ -105,7 +105,7 @@ async fn campaign(pool: &Pool) -> Result<()> {
         created_by: "ana@example.com".into(),
     };
     let mut csv = String::from("name,phone\nNobody,\nTwice,+15550100001\nTwice,+15550100001\nShort,+1555\n");
-    (100_000..112_000).for_each(|n| csv.push_str(&format!("Customer {n},+1555{n:07}\n")));
+    csv.extend((100_000..112_000).map(|n| format!("Customer {n},+1555{n:07}\n")));
     let created = campaigns::create(pool, TENANT, &new, &campaigns::Import::default(), std::io::Cursor::new(csv)).await?;
     let transaction = pool.tenant(TENANT).await?;
     campaigns::control(&transaction, created.campaign.id, &campaigns::Action::Start, jiff::Timestamp::now()).await?;

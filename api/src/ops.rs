@@ -63,8 +63,8 @@ async fn readyz(State(ops): State<Ops>) -> Response {
     if missing.is_empty() {
         return "ready\n".into_response();
     }
-    let lines: String = missing.iter().map(|(part, why)| format!("{part}: {why}\n")).collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
+    let lines: Vec<String> = missing.iter().map(|(part, why)| format!("{part}: {why}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, lines.concat()).into_response()
 }
 
 #[cfg(test)]

@@ -30,7 +30,10 @@ pub struct Observation {
 
 /// The last measurement of each stage. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Stages(Arc<Mutex<BTreeMap<String, (usize, Observation, Option<f64>)>>>);
+pub struct Stages(Arc<Mutex<BTreeMap<String, Measured>>>);
+
+/// A stage's place in the list, its last measurement, and its throughput.
+type Measured = (usize, Observation, Option<f64>);
 
 impl Stages {
     /// Takes in a measurement. Stages are listed in the order of their first one.

@@ -16,7 +16,9 @@ pub fn slug<'a>(host: &'a str, base: &str) -> Option<&'a str> {
 
 /// The tenant of a request's host.
 pub async fn of(parts: &Parts, app: &State) -> Result<TenantId, Error> {
-    let nobody = || Error::NotFound(format!("business at this address; open http://<name>.{} with the name you were given", app.options.base_domain));
+    let nobody = || {
+        Error::NotFound(format!("business at this address; open http://<name>.{} with the name you were given", app.options.base_domain))
+    };
     let authority = parts.uri.authority().map(axum::http::uri::Authority::as_str);
     let host = authority.or_else(|| parts.headers.get(HOST).and_then(|host| host.to_str().ok())).unwrap_or_default().to_ascii_lowercase();
     let slug = slug(&host, &app.options.base_domain).ok_or_else(nobody)?;

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -10,7 +11,7 @@ use super::page::{Failed, Shell, manages, page};
 use super::person::Person;
 use crate::data::paging::Paging;
 use crate::data::{commands, history, quotes};
-use crate::view::{Clock, Quote};
+use crate::view::{Clock, Message, Quote};
 
 /// Settled quotes shown below those that wait.
 const RECENT: i64 = 10;
@@ -68,15 +69,15 @@ async fn reach(app: &crate::State, person: &Person, recent: &mut [Settled]) {
     let mut seen = HashMap::new();
     for settled in recent {
         let id = settled.quote.conversation;
-        if !seen.contains_key(&id) {
+        if let Entry::Vacant(place) = seen.entry(id) {
             let page = Paging { cursor: None, limit: Some(20) };
             let messages = history::messages(app, person.actor.tenant, id, &page).await.map(|page| page.data).unwrap_or_default();
-            seen.insert(id, messages);
+            place.insert(messages);
         }
         // RFC 3339 in UTC: the shared part of the texts sorts as the times do.
         let since = settled.quote.updated_at.get(..19).unwrap_or_default();
         let answer = seen[&id].iter().find(|message| message.out() && message.at.get(..19).unwrap_or_default() >= since);
-        settled.reached = answer.and_then(|message| message.tick()).map(|(tick, words, _)| (tick, words));
+        settled.reached = answer.and_then(Message::tick).map(|(tick, words, _)| (tick, words));
     }
 }
 

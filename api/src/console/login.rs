@@ -55,7 +55,12 @@ pub(super) struct Login {
     next: String,
 }
 
-pub(super) async fn enter(State(app): State<crate::State>, jar: CookieJar, parts: Parts, Form(login): Form<Login>) -> Result<Response, Failed> {
+pub(super) async fn enter(
+    State(app): State<crate::State>,
+    jar: CookieJar,
+    parts: Parts,
+    Form(login): Form<Login>,
+) -> Result<Response, Failed> {
     let tenant = crate::tenant::of(&parts, &app).await?;
     let (status, wrong) = match session::login(&app, tenant, &login.email, login.password).await {
         Ok(Some(value)) => {

@@ -97,8 +97,7 @@ impl IntoResponse for Failed {
         self.0.log();
         let fields = if let Error::Invalid(fields) = &self.0 { fields.as_slice() } else { &[] };
         let status = self.0.status();
-        let template =
-            ErrorPage { theme: None, title: self.0.title(), detail: self.0.to_string(), fields, status: status.as_u16() };
+        let template = ErrorPage { theme: None, title: self.0.title(), detail: self.0.to_string(), fields, status: status.as_u16() };
         (status, Html(template.render().unwrap_or_else(|_| self.0.to_string()))).into_response()
     }
 }

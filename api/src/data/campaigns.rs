@@ -39,7 +39,8 @@ pub struct New {
 impl New {
     fn check(&self) -> Result<(), Error> {
         let mut wrong = Vec::new();
-        for (field, value) in [("name", &self.name), ("account", &self.account), ("template", &self.template), ("language", &self.language)] {
+        for (field, value) in [("name", &self.name), ("account", &self.account), ("template", &self.template), ("language", &self.language)]
+        {
             if value.trim().is_empty() {
                 wrong.push(crate::error::Field { field: field.to_owned(), detail: format!("`{field}` is missing") });
             }

@@ -34,16 +34,13 @@ where
     let result = work.await;
     let transaction = app.pool.tenant(actor.tenant).await?;
     let tenant = actor.tenant.0;
-    match &result {
-        Ok((status, body)) => {
-            let body = serde_json::to_vec(body).map_err(|e| Error::Internal(e.to_string()))?;
-            let sql = "update idempotency_keys set status = $4, response = $5 where tenant_id = $1 and route = $2 and key = $3";
-            transaction.execute(sql, &[&tenant, &route, &key, &i32::from(status.as_u16()), &body]).await?;
-        }
-        Err(_) => {
-            let sql = "delete from idempotency_keys where tenant_id = $1 and route = $2 and key = $3";
-            transaction.execute(sql, &[&tenant, &route, &key]).await?;
-        }
+    if let Ok((status, body)) = &result {
+        let body = serde_json::to_vec(body).map_err(|e| Error::Internal(e.to_string()))?;
+        let sql = "update idempotency_keys set status = $4, response = $5 where tenant_id = $1 and route = $2 and key = $3";
+        transaction.execute(sql, &[&tenant, &route, &key, &i32::from(status.as_u16()), &body]).await?;
+    } else {
+        let sql = "delete from idempotency_keys where tenant_id = $1 and route = $2 and key = $3";
+        transaction.execute(sql, &[&tenant, &route, &key]).await?;
     }
     transaction.commit().await?;
     result

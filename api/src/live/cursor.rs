@@ -124,7 +124,9 @@ mod tests {
         #[test]
         fn a_cursor_comes_back_as_it_was_written(places in places()) {
             let mut cursor = Cursor::default();
-            places.iter().for_each(|at| cursor.advance(*at));
+            for at in &places {
+                cursor.advance(*at);
+            }
             prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor.clone()));
             prop_assert!(places.iter().all(|at| cursor.has_seen(*at)));
         }

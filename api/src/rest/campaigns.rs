@@ -24,11 +24,11 @@ const JSON_BYTES: usize = 32 * 1024 * 1024;
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Query(paging): Query<Paging>,
 ) -> Result<Answer<Page<Campaign>>, Error> {
-    Ok(Answer(campaigns::list(&_app, &actor, &paging).await?))
+    Ok(Answer(campaigns::list(&app, &actor, &paging).await?))
 }
 
 /// One campaign.
@@ -36,8 +36,8 @@ pub(super) async fn list(
     (status = 200, body = Campaign),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn get(State(_app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Campaign>, Error> {
-    Ok(Answer(campaigns::get(&_app, &actor, id).await?))
+pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Campaign>, Error> {
+    Ok(Answer(campaigns::get(&app, &actor, id).await?))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -53,14 +53,14 @@ pub(super) struct After {
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn refusals(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Path(id): Path<Uuid>,
     Query(after): Query<After>,
 ) -> Result<Answer<Page<Refusal>>, Error> {
     let wrong = || Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged");
     let after = after.cursor.map_or(Ok(0), |text| text.parse().map_err(|_| wrong()))?;
-    let data = campaigns::refusals(&_app, &actor, id, after).await?;
+    let data = campaigns::refusals(&app, &actor, id, after).await?;
     let next_cursor = data.last().filter(|_| data.len() as i64 == campaigns::REFUSALS).map(|last| last.line.to_string());
     Ok(Answer(Page { data, next_cursor }))
 }
@@ -84,7 +84,7 @@ pub(super) struct WithText {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn create(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     headers: HeaderMap,
     request: Request,
@@ -92,18 +92,18 @@ pub(super) async fn create(
     let key = idempotency::key(&headers)?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let (status, body) = if kind.starts_with("multipart/form-data") {
-        let multipart = Multipart::from_request(request, &_app).await.map_err(|e| Error::field("body", e.body_text()))?;
-        let form = Form::read(multipart, _app.options.upload_bytes).await?;
+        let multipart = Multipart::from_request(request, &app).await.map_err(|e| Error::field("body", e.body_text()))?;
+        let form = Form::read(multipart, app.options.upload_bytes).await?;
         let new = form.campaign()?;
         // The file streams by and cannot be hashed first: the key stands for its fields.
         let print = serde_json::to_vec(&new).map_err(|e| Error::Internal(e.to_string()))?;
-        let work = async { campaigns::create(&_app, &actor, new, form.file).await.map(created) };
-        idempotency::once(&_app, &actor, "campaigns", &key, &print, work).await?
+        let work = async { campaigns::create(&app, &actor, new, form.file).await.map(created) };
+        idempotency::once(&app, &actor, "campaigns", &key, &print, work).await?
     } else {
         let bytes = axum::body::to_bytes(request.into_body(), JSON_BYTES).await.map_err(|_| Error::TooLarge(JSON_BYTES))?;
         let WithText { new, csv } = super::extract::Json::from_bytes(&bytes)?.0;
-        let work = async { campaigns::create(&_app, &actor, new, std::io::Cursor::new(csv)).await.map(created) };
-        idempotency::once(&_app, &actor, "campaigns", &key, &bytes, work).await?
+        let work = async { campaigns::create(&app, &actor, new, std::io::Cursor::new(csv)).await.map(created) };
+        idempotency::once(&app, &actor, "campaigns", &key, &bytes, work).await?
     };
     Ok((status, Answer(body)))
 }
@@ -124,13 +124,13 @@ fn created(campaign: Campaign) -> (StatusCode, Created) {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn control(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Path((id, action)): Path<(Uuid, String)>,
     headers: HeaderMap,
 ) -> Result<Answer<Created>, Error> {
     let key = idempotency::key(&headers)?;
-    let work = async { campaigns::control(&_app, &actor, id, &action).await.map(|campaign| (StatusCode::OK, created(campaign).1)) };
-    let (_, body) = idempotency::once(&_app, &actor, &format!("campaigns/{id}/{action}"), &key, b"", work).await?;
+    let work = async { campaigns::control(&app, &actor, id, &action).await.map(|campaign| (StatusCode::OK, created(campaign).1)) };
+    let (_, body) = idempotency::once(&app, &actor, &format!("campaigns/{id}/{action}"), &key, b"", work).await?;
     Ok(Answer(body))
 }

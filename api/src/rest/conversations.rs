@@ -31,12 +31,12 @@ pub(super) struct Search {
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Query(search): Query<Search>,
 ) -> Result<Answer<Page<Conversation>>, Error> {
     let paging = Paging { cursor: search.cursor, limit: search.limit };
-    Ok(Answer(history::recent(&_app, actor.tenant, &paging, search.q.as_deref().unwrap_or_default()).await?))
+    Ok(Answer(history::recent(&app, actor.tenant, &paging, search.q.as_deref().unwrap_or_default()).await?))
 }
 
 /// One conversation.
@@ -44,8 +44,8 @@ pub(super) async fn list(
     (status = 200, body = Conversation),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn get(State(_app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Conversation>, Error> {
-    Ok(Answer(history::conversation(&_app, actor.tenant, id).await?.0))
+pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Conversation>, Error> {
+    Ok(Answer(history::conversation(&app, actor.tenant, id).await?.0))
 }
 
 /// Messages of a conversation: the newest page, each page oldest first; `next_cursor` leads to older ones.
@@ -54,12 +54,12 @@ pub(super) async fn get(State(_app): State<crate::State>, actor: Actor, Path(id)
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn messages(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Path(id): Path<Uuid>,
     Query(paging): Query<Paging>,
 ) -> Result<Answer<Page<Message>>, Error> {
-    Ok(Answer(history::messages(&_app, actor.tenant, id, &paging).await?))
+    Ok(Answer(history::messages(&app, actor.tenant, id, &paging).await?))
 }
 
 /// What an agent does.
@@ -81,7 +81,7 @@ pub(super) struct Act {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn command(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
@@ -90,9 +90,9 @@ pub(super) async fn command(
     let key = idempotency::key(&headers)?;
     let Json(act): Json<Act> = Json::from_bytes(&body)?;
     let work = async {
-        commands::act(&_app, &actor, id, &act.action, act.argument.as_deref(), &key).await?;
+        commands::act(&app, &actor, id, &act.action, act.argument.as_deref(), &key).await?;
         Ok((StatusCode::ACCEPTED, Recorded::new(&key)))
     };
-    let (status, recorded) = idempotency::once(&_app, &actor, &format!("conversations/{id}/commands"), &key, &body, work).await?;
+    let (status, recorded) = idempotency::once(&app, &actor, &format!("conversations/{id}/commands"), &key, &body, work).await?;
     Ok((status, Answer(recorded)))
 }

@@ -34,7 +34,7 @@ pub(super) struct From {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn stream(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Query(from): Query<From>,
     headers: HeaderMap,
@@ -42,10 +42,10 @@ pub(super) async fn stream(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned).or(from.cursor);
     let last = last.filter(|text| !text.is_empty());
     let cursor = last.map(|text| text.parse::<Cursor>()).transpose().map_err(|e| Error::field("Last-Event-ID", e.to_string()))?;
-    let transaction = _app.pool.tenant(actor.tenant).await?;
+    let transaction = app.pool.tenant(actor.tenant).await?;
     let homes = tenants::homes(&transaction).await?;
     transaction.commit().await?;
-    Ok(Sse::new(follow(_app, actor, homes, cursor)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    Ok(Sse::new(follow(app, actor, homes, cursor)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
 /// What is missing is read again from Kafka, then the hub takes over; whoever falls behind the hub reads again from Kafka.

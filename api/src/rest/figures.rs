@@ -12,8 +12,8 @@ use crate::view::{Number, Page, Stage};
     (status = 200, body = Page<Stage>),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn stages(State(_app): State<crate::State>, _actor: Actor) -> Answer<Page<Stage>> {
-    Answer(Page { data: _app.stages.all(), next_cursor: None })
+pub(super) async fn stages(State(app): State<crate::State>, _actor: Actor) -> Answer<Page<Stage>> {
+    Answer(Page { data: app.stages.all(), next_cursor: None })
 }
 
 /// The tenant's numbers and accounts.
@@ -21,6 +21,6 @@ pub(super) async fn stages(State(_app): State<crate::State>, _actor: Actor) -> A
     (status = 200, body = Page<Number>),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn numbers(State(_app): State<crate::State>, actor: Actor) -> Result<Answer<Page<Number>>, Error> {
-    Ok(Answer(Page { data: figures::numbers(&_app, &actor).await?, next_cursor: None }))
+pub(super) async fn numbers(State(app): State<crate::State>, actor: Actor) -> Result<Answer<Page<Number>>, Error> {
+    Ok(Answer(Page { data: figures::numbers(&app, &actor).await?, next_cursor: None }))
 }

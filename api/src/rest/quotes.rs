@@ -30,12 +30,12 @@ pub(super) struct Filter {
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Query(filter): Query<Filter>,
 ) -> Result<Answer<Page<Quote>>, Error> {
     let paging = Paging { cursor: filter.cursor, limit: filter.limit };
-    Ok(Answer(quotes::list(&_app, &actor, filter.status.as_deref(), &paging).await?))
+    Ok(Answer(quotes::list(&app, &actor, filter.status.as_deref(), &paging).await?))
 }
 
 /// One quote.
@@ -43,8 +43,8 @@ pub(super) async fn list(
     (status = 200, body = Quote),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn get(State(_app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Quote>, Error> {
-    let transaction = _app.pool.tenant(actor.tenant).await?;
+pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Quote>, Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
     Ok(Answer(quotes::get(&transaction, id).await?))
 }
 
@@ -82,7 +82,7 @@ impl Recorded {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn decide(
-    State(_app): State<crate::State>,
+    State(app): State<crate::State>,
     actor: Actor,
     Path((id, action)): Path<(Uuid, String)>,
     headers: HeaderMap,
@@ -93,9 +93,9 @@ pub(super) async fn decide(
     let key = idempotency::key(&headers)?;
     let route = format!("quotes/{id}/{action}");
     let work = async {
-        commands::decide(&_app, &actor, id, &action, argument.as_deref(), &key).await?;
+        commands::decide(&app, &actor, id, &action, argument.as_deref(), &key).await?;
         Ok((StatusCode::ACCEPTED, Recorded::new(&key)))
     };
-    let (status, recorded) = idempotency::once(&_app, &actor, &route, &key, &body, work).await?;
+    let (status, recorded) = idempotency::once(&app, &actor, &route, &key, &body, work).await?;
     Ok((status, Answer(recorded)))
 }
