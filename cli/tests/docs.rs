@@ -58,7 +58,8 @@ fn metrics(folder: &Path, found: &mut BTreeSet<String>) {
             for rest in text.split("\"sluice_").skip(1) {
                 let Some((name, after)) = rest.split_once('"') else { continue };
                 let helped = after.strip_prefix(',').is_some_and(|help| help.trim_start().starts_with('"'));
-                if helped && !name.starts_with("test_") {
+                let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                if helped && plain && !name.starts_with("test_") {
                     found.insert(format!("sluice_{name}"));
                 }
             }
