@@ -5,11 +5,12 @@ pub mod ingress;
 pub mod pairs;
 pub mod parse;
 pub mod stage;
+mod topics;
+
+use std::io::Write as _;
 
 use serde::Serialize;
 use serde_json::Value;
-
-use std::io::Write as _;
 
 use crate::config::{Config, Error};
 use crate::exit::Failure;
@@ -17,7 +18,7 @@ use crate::exit::Failure;
 /// Benchmarks by name.
 const NAMES: [(&str, &str); 3] = [
     ("parse", "cutting a webhook body into updates and reading one, beside serde_json"),
-    ("ingress", "a signed POST, beside bare axum routes"),
+    ("ingress", "a signed POST to acknowledged records on the configured broker, beside bare axum routes"),
     ("stage", "each chain on the configured broker, beside a copy-through loop"),
 ];
 
@@ -36,6 +37,9 @@ pub struct Args {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// What the benchmark `ingress` starts itself with, so that the load is not its own CPU
+    #[arg(long, hide = true)]
+    load: Option<String>,
 }
 
 /// Runs a benchmark and prints its measures.
@@ -49,7 +53,10 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
     }
     let measures = match args.name.as_deref() {
         Some("parse") => parse::run(args.quick),
-        Some("ingress") => ingress::run(args.quick)?,
+        Some("ingress") => match &args.load {
+            Some(load) => return Ok(ingress::load::run(load)?),
+            None => ingress::run(&config()?.kafka, args.quick)?,
+        },
         Some("stage") => stage::run(&config()?.kafka, args.quick)?,
         other => {
             let name = other.unwrap_or_default();
@@ -60,8 +67,18 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
         if args.json {
             writeln!(out, "{}", serde_json::to_string(measure)?)?;
         } else {
-            let goal = measure.goal.map_or(String::new(), |goal| format!(", goal {goal}: {}", if measure.met() { "met" } else { "missed" }));
-            writeln!(out, "{}\n  ours {} {unit}, baseline {} {unit}, ratio {} (spread {}{goal})", measure.measure, measure.ours, measure.baseline, measure.ratio, measure.spread, unit = measure.unit)?;
+            let goal =
+                measure.goal.map_or(String::new(), |goal| format!(", goal {goal}: {}", if measure.met() { "met" } else { "missed" }));
+            writeln!(
+                out,
+                "{}\n  ours {} {unit}, baseline {} {unit}, ratio {} (spread {}{goal})",
+                measure.measure,
+                measure.ours,
+                measure.baseline,
+                measure.ratio,
+                measure.spread,
+                unit = measure.unit
+            )?;
         }
     }
     Ok(())

@@ -9,21 +9,21 @@ use rdkafka::{Offset, TopicPartitionList};
 use sluice_connectors::kafka::transaction::{self, Change, Consumer, Producer};
 use sluice_pipeline::topology;
 
+use super::super::topics::Topics;
 use super::inputs::Input;
-use super::topics::Topics;
 use super::{Cost, PATIENCE, Written, cost, cpu_time};
 
 /// The runner's own window.
 const WINDOW: Duration = Duration::from_millis(100);
 const WINDOW_RECORDS: usize = 10_000;
 
-pub(super) fn run(topics: &Topics, input: &Input, written: Written) -> anyhow::Result<Cost> {
-    let role = topology::role(topics.chain).context("a chain")?;
-    let producer = Producer::new(&topics.options, topics.chain, "copy")?;
-    let consumer = transaction::consumer(&topics.options, topics.chain, "copy", role.reads[0])?;
+pub(super) fn run(topics: &Topics, chain: &str, input: &Input, written: Written) -> anyhow::Result<Cost> {
+    let role = topology::role(chain).context("a chain")?;
+    let producer = Producer::new(&topics.options, chain, "copy")?;
+    let consumer = transaction::consumer(&topics.options, chain, "copy", role.reads[0])?;
     assign(&consumer, topics, role.reads)?;
     let (cpu, wall) = (cpu_time(), Instant::now());
-    let result = copy(&consumer, &producer, topics, role.reads, input.len(), written);
+    let result = copy(&consumer, &producer, topics, role, input.len(), written);
     let cost = cost(cpu, wall, input.len());
     consumer.context().close();
     result?;
@@ -45,10 +45,17 @@ fn assign(consumer: &Consumer, topics: &Topics, reads: &[&str]) -> anyhow::Resul
     }
 }
 
-fn copy(consumer: &Consumer, producer: &Producer, topics: &Topics, reads: &[&str], n: usize, written: Written) -> anyhow::Result<()> {
-    let names: Vec<String> = reads.iter().map(|topic| topics.options.name(topic)).collect();
+fn copy(
+    consumer: &Consumer,
+    producer: &Producer,
+    topics: &Topics,
+    role: &topology::Role,
+    n: usize,
+    written: Written,
+) -> anyhow::Result<()> {
+    let names: Vec<String> = role.reads.iter().map(|topic| topics.options.name(topic)).collect();
     // Written topics stand behind the ones read; the first output is enough, the broker treats all alike.
-    let output = topics.options.name(topology::role(topics.chain).context("a chain")?.writes[0]);
+    let output = topics.options.name(role.writes[0]);
     let size = (written.bytes / written.records) as usize;
     let key = [b'k'; 73];
     let body = size.saturating_sub(key.len()).max(1);

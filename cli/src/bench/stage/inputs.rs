@@ -37,8 +37,18 @@ pub(super) struct Case {
 }
 
 pub(super) const CASES: &[Case] = &[
-    Case { name: "intake", chain: "intake", about: "1/4 messages of 10,000 people, 3/4 statuses; no catalogue", make: |codecs, n| intake(codecs, n, false) },
-    Case { name: "intake with a catalogue", chain: "intake", about: "the same, each message read for a quote and none asks for one", make: |codecs, n| intake(codecs, n, true) },
+    Case {
+        name: "intake",
+        chain: "intake",
+        about: "1/4 messages of 10,000 people, 3/4 statuses; no catalogue",
+        make: |codecs, n| intake(codecs, n, false),
+    },
+    Case {
+        name: "intake with a catalogue",
+        chain: "intake",
+        about: "the same, each message read for a quote and none asks for one",
+        make: |codecs, n| intake(codecs, n, true),
+    },
     Case { name: "ledger", chain: "ledger", about: "replies to different people, each planned and claimed", make: ledger },
     Case { name: "reconcile", chain: "reconcile", about: "3 ledger steps and 3 statuses a message", make: reconcile },
 ];

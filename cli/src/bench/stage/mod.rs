@@ -5,7 +5,6 @@
 
 mod copy;
 mod inputs;
-mod topics;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +22,9 @@ use sluice_pipeline::topology;
 use sluice_schemas::codec::Codecs;
 
 use super::pairs::{cpu_time, quantile, rounded};
+use super::topics::Topics;
 use super::{Better, Measure};
 use inputs::Input;
-use topics::Topics;
 
 /// CPU per record of a chain against copy-through.
 const CPU_GOAL: f64 = 1.6;
@@ -121,7 +120,7 @@ fn measure(
 
 /// The chain from an empty state to the commit of the last record.
 fn ours(kafka: &Options, case: &inputs::Case, codecs: &Codecs, input: &Input) -> anyhow::Result<(Cost, Written)> {
-    let topics = Topics::create(kafka, case.chain, input)?;
+    let topics = filled(kafka, case, input)?;
     let folder = tempfile::tempdir()?;
     let (began, begin) = std::sync::mpsc::channel();
     let setup = Setup {
@@ -159,10 +158,18 @@ fn ours(kafka: &Options, case: &inputs::Case, codecs: &Codecs, input: &Input) ->
 }
 
 fn copy_through(kafka: &Options, case: &inputs::Case, input: &Input, written: Written) -> anyhow::Result<Cost> {
-    let topics = Topics::create(kafka, case.chain, input)?;
-    let cost = copy::run(&topics, input, written)?;
+    let topics = filled(kafka, case, input)?;
+    let cost = copy::run(&topics, case.chain, input, written)?;
     topics.delete()?;
     Ok(cost)
+}
+
+fn filled(kafka: &Options, case: &inputs::Case, input: &Input) -> anyhow::Result<Topics> {
+    let (role, own) = (topology::role(case.chain).context("a chain")?, topology::chain(case.chain).context("a chain")?);
+    let wanted = role.reads.iter().chain(role.writes).copied().chain([own.journal, own.changelog]).chain(own.packed);
+    let topics = Topics::create(kafka, wanted)?;
+    topics.fill(&input.records)?;
+    Ok(topics)
 }
 
 pub(super) fn cost(cpu: Duration, wall: Instant, n: usize) -> Cost {

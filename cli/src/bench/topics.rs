@@ -1,43 +1,34 @@
-//! Topics of one run: one partition each, under a prefix of their own, filled with the inputs.
+//! Topics of one run: one partition each, under a prefix of their own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sluice_connectors::kafka::Options;
-use sluice_pipeline::topology;
-use sluice_schemas::topics::{TOPICS, find};
-
-use super::inputs::Input;
+use sluice_schemas::topics::find;
 
 static RUN: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Topics {
     /// Options with the run's prefix.
     pub options: Options,
-    /// Chain that they belong to.
-    pub chain: &'static str,
     names: Vec<String>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Topics {
-    pub(super) fn create(kafka: &Options, chain: &'static str, input: &Input) -> anyhow::Result<Self> {
+    /// Makes those of `wanted` that are topics.
+    pub(super) fn create<'a>(kafka: &Options, wanted: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Self> {
         let run = RUN.fetch_add(1, Ordering::Relaxed);
         let options = Options { prefix: format!("bench-{}-{run}.", std::process::id()), partitions: 1, ..kafka.clone() };
-        let (role, own) = (topology::role(chain).context("a chain")?, topology::chain(chain).context("a chain")?);
-        let wanted = role.reads.iter().chain(role.writes).copied().chain([own.journal, own.changelog]).chain(own.packed);
-        let mut names: Vec<String> = wanted.filter(|name| find(name).is_some()).map(|name| options.name(name)).collect();
+        let mut names: Vec<String> = wanted.into_iter().filter(|name| find(name).is_some()).map(|name| options.name(name)).collect();
         names.sort();
         names.dedup();
-        debug_assert!(names.len() <= TOPICS.len());
-        let topics = Self { options, chain, names, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()? };
+        let topics = Self { options, names, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()? };
         topics.make()?;
-        topics.fill(input)?;
         Ok(topics)
     }
 
@@ -57,9 +48,11 @@ impl Topics {
         Ok(())
     }
 
-    fn fill(&self, input: &Input) -> anyhow::Result<()> {
-        let producer: BaseProducer = self.client().set("linger.ms", "20").set("compression.type", "lz4").set("queue.buffering.max.messages", "500000").create()?;
-        for (topic, key, value) in &input.records {
+    /// Writes records, each topic, key and value.
+    pub(super) fn fill(&self, records: &[(&'static str, Vec<u8>, Vec<u8>)]) -> anyhow::Result<()> {
+        let producer: BaseProducer =
+            self.client().set("linger.ms", "20").set("compression.type", "lz4").set("queue.buffering.max.messages", "500000").create()?;
+        for (topic, key, value) in records {
             let name = self.options.name(topic);
             let mut record = BaseRecord::to(&name).partition(0).key(key).payload(value);
             while let Err((_, back)) = producer.send(record) {
