@@ -28,7 +28,8 @@ check: ## Format, lints, licences and sources of dependencies
 
 bench: setup ## The benchmarks, each beside its baseline
 	cargo build --quiet --release -p sluice
-	$(CARGO_TARGET_DIR)/release/sluice bench --list
+	@set -e; sluice=$(CARGO_TARGET_DIR)/release/sluice; \
+	for name in $$($$sluice bench --list | cut -d' ' -f1); do $$sluice bench $$name; done
 
 clean: ## Forgets the local system; the build output and the downloads stay
 	@if [ -d .local ]; then \

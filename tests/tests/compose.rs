@@ -169,11 +169,15 @@ fn versions_are_pinned_and_are_those_that_are_tested() {
         assert!(pinned || image == "sluice", "{name:?}: {image} is not pinned");
     }
     let tested = read("deploy/local/src/fetch.rs");
-    let kafka = compose["services"]["kafka"]["image"].as_str().and_then(|image| image.strip_prefix("apache/kafka:")).expect("Kafka's image");
+    let kafka =
+        compose["services"]["kafka"]["image"].as_str().and_then(|image| image.strip_prefix("apache/kafka:")).expect("Kafka's image");
     assert!(tested.contains(&format!("org.apache.kafka:kafka_2.13:{kafka}\"")), "the local engines run another Kafka than {kafka}");
     let cargo: toml::Table = toml::from_str(&read("Cargo.toml")).expect("TOML");
     let rust = cargo["workspace"]["package"]["rust-version"].as_str().expect("rust-version");
-    assert!(read("deploy/docker/Dockerfile").contains(&format!("FROM rust:{rust}-")), "the Dockerfile builds with another Rust than {rust}");
+    assert!(
+        read("deploy/docker/Dockerfile").contains(&format!("FROM rust:{rust}-")),
+        "the Dockerfile builds with another Rust than {rust}"
+    );
 }
 
 /// Runs `sluice migrate --plan` with a configuration it must refuse, or at least read, before it reaches for any engine.
@@ -207,7 +211,8 @@ fn the_documented_settings_are_all_there_are_and_all_of_them_load() {
     for (section, keys) in sections {
         let text = read("sluice.example.toml").replace(":5432", ":9");
         let heading = format!("[{section}]");
-        let unknown = if section.is_empty() { format!("nosuch = 1\n{text}") } else { text.replace(&heading, &format!("{heading}\nnosuch = 1")) };
+        let unknown =
+            if section.is_empty() { format!("nosuch = 1\n{text}") } else { text.replace(&heading, &format!("{heading}\nnosuch = 1")) };
         fs::write(&file, unknown).expect("written");
         let complaint = complaint(&file, None);
         let known = complaint.split_once("known: ").unwrap_or_else(|| panic!("[{section}] takes any key: {complaint}")).1;

@@ -123,7 +123,8 @@ fn the_versions_that_must_match_are_there_once() {
     let metadata = metadata();
     // apache-avro is part of the registry client's interface; two of a driver would be two pools of connections.
     for name in ["apache-avro", "axum", "hyper", "rdkafka", "rustls", "scylla", "tokio", "tokio-postgres"] {
-        let versions: Vec<String> = foreign(&metadata).filter(|package| package.name == name).map(|package| package.version.to_string()).collect();
+        let versions: Vec<String> =
+            foreign(&metadata).filter(|package| package.name == name).map(|package| package.version.to_string()).collect();
         assert_eq!(versions.len(), 1, "{name}: {versions:?}");
     }
 }

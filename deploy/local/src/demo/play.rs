@@ -155,7 +155,11 @@ fn words(campaign: &Value) -> String {
     let funnel = |key: &str| campaign["funnel"][key].as_i64().unwrap_or_default();
     let state = campaign["state"].as_str().unwrap_or_default();
     let (audience, accepted, delivered) = (funnel("audience"), funnel("accepted"), funnel("delivered"));
-    format!("campaign {state}: {accepted} of {audience} accepted, {delivered} delivered, {} read, {} failed", funnel("read"), funnel("failed"))
+    format!(
+        "campaign {state}: {accepted} of {audience} accepted, {delivered} delivered, {} read, {} failed",
+        funnel("read"),
+        funnel("failed")
+    )
 }
 
 impl Campaign {

@@ -219,8 +219,8 @@ impl System {
 
     /// Writes [`Self::env`] to `env` in the system's folder, readable by nobody else.
     pub fn write_env(&self) -> Result<(), Error> {
-        let lines: String = self.env().into_iter().map(|(key, value)| format!("{key}={value}\n")).collect();
-        secrets::write_private(&self.dir().join("env"), &lines)
+        let lines: Vec<String> = self.env().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        secrets::write_private(&self.dir().join("env"), &format!("{}\n", lines.join("\n")))
     }
 
     /// Writes a file beside the system's state and gives its path.
@@ -243,7 +243,8 @@ impl System {
     }
 
     fn run(&self, arguments: &[&str], env: &[(&str, &str)]) -> Result<String, Error> {
-        let output = self.command(arguments)?.envs(env.iter().copied()).output().context(|| format!("start sluice {}", arguments.join(" ")))?;
+        let output =
+            self.command(arguments)?.envs(env.iter().copied()).output().context(|| format!("start sluice {}", arguments.join(" ")))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -64,9 +64,12 @@ pub fn binary() -> Result<PathBuf, Error> {
         return Ok(path.into());
     }
     let own = env::current_exe().unwrap_or_default();
-    own.ancestors().skip(1).take(2).map(|folder| folder.join("sluice")).find(|path| path.is_file()).ok_or_else(|| Error::Missing {
-        what: "the program sluice (`cargo build -p sluice`, or set SLUICE_BIN)".into(),
-    })
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("sluice"))
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::Missing { what: "the program sluice (`cargo build -p sluice`, or set SLUICE_BIN)".into() })
 }
 
 impl Part {
