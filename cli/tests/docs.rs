@@ -43,7 +43,8 @@ fn keys(section: &str) -> Vec<String> {
 
 #[test]
 fn docs_configuration_is_complete() {
-    let real: BTreeSet<String> = SECTIONS.iter().flat_map(|section| keys(section)).filter(|key| !SECTIONS.contains(&key.as_str())).collect();
+    let real: BTreeSet<String> =
+        SECTIONS.iter().flat_map(|section| keys(section)).filter(|key| !SECTIONS.contains(&key.as_str())).collect();
     assert_eq!(first_cells("docs/configuration.md"), real);
 }
 
