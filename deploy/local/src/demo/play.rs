@@ -15,7 +15,7 @@ use super::Show;
 const CAMPAIGN: &str = "Spring offer";
 const RECIPIENTS: u32 = 1_000;
 /// How long the answers to the customers may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A customer's message, and whether an answer is due without a person.
 struct Line {
