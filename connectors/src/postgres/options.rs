@@ -111,7 +111,7 @@ impl fmt::Debug for Options {
             .field("app", &self.app)
             .field("worker", &self.worker)
             .field("pool_size", &self.pool_size)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -69,7 +69,7 @@ impl Options {
             .known_nodes(&self.nodes)
             .default_execution_profile_handle(profile.into_handle())
             .connection_timeout(Duration::from_secs(5))
-            .schema_agreement_timeout(Duration::from_secs(60));
+            .schema_agreement_timeout(Duration::from_mins(1));
         if let Some(user) = &self.user {
             builder = builder.user(user, self.password.expose_secret());
         }

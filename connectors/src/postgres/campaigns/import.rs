@@ -127,8 +127,8 @@ fn country_id(code: &str) -> Result<country::Id> {
 /// The delimiter that the header has most of.
 fn delimiter(head: &[u8]) -> u8 {
     let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
-    b";\t|,".iter().copied().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
+    let cells = |delimiter: u8| header.split(|byte| *byte == delimiter).count();
+    b";\t|,".iter().copied().max_by_key(|delimiter| cells(*delimiter)).unwrap_or(b',')
 }
 
 fn recipient_column(headers: &[String], named: Option<&str>) -> Result<usize> {
@@ -186,10 +186,10 @@ fn recipient(cell: &str, country: Option<country::Id>) -> std::result::Result<St
     let Some(countries) = phonenumber::metadata::DATABASE.by_code(&number.country().code()) else {
         return Err("has a country code that does not exist".into());
     };
-    let possible = countries.iter().any(|country| {
-        let lengths = country.descriptors().general().possible_length();
-        lengths.is_empty() || lengths.contains(&(national.len() as u16))
-    });
+    // Some of those countries have no lengths of their own; they take those of the code's others, or any that E.164 has.
+    let mut lengths = countries.iter().flat_map(|country| country.descriptors().general().possible_length()).peekable();
+    let digits = national.len() as u16;
+    let possible = if lengths.peek().is_none() { (4..=14).contains(&digits) } else { lengths.any(|length| *length == digits) };
     if !possible {
         return Err(format!("has {} digits after +{}, which no number there has", national.len(), number.country().code()));
     }
