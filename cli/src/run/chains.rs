@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use sluice_connectors::kafka::Fences;
 use sluice_pipeline::chain::Chain;
 use sluice_pipeline::runner::{self, Setup};
 use sluice_pipeline::stages::intake::Intake;
@@ -48,10 +49,8 @@ fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
     Ok(match role {
         "intake" => Box::new(move || Box::new(Intake::new(&codecs))),
         "ledger" => {
-            let settings = Settings {
-                keys: parts.config.callback_keys()?,
-                unknown_deadline_ms: parts.config.ledger.unknown_deadline_seconds * 1_000,
-            };
+            let settings =
+                Settings { keys: parts.config.callback_keys()?, unknown_deadline_ms: parts.config.ledger.unknown_deadline_seconds * 1_000 };
             Box::new(move || Box::new(Ledger::new(&codecs, settings.clone())))
         }
         _ => {
@@ -61,15 +60,16 @@ fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
     })
 }
 
-/// Every error is answered by a fresh instance, which reads the committed state; a fence ends the process, since another
-/// one runs under this name.
+/// Every error is answered by a fresh instance, which reads the committed state; a fence that cannot be our own ends the process,
+/// since another one runs under this name.
 fn supervise(setup: &Setup, stop: &sluice_connectors::kafka::consumer::Stop, fatal: &tokio::sync::mpsc::UnboundedSender<anyhow::Error>) {
     let mut pause = Duration::from_millis(200);
+    let mut fences = Fences::default();
     while !stop.load(Ordering::Acquire) {
         let started = Instant::now();
         let Err(e) = runner::run(setup, stop) else { return };
         tracing::error!(chain = setup.role.name, kind = e.kind(), error = %e, "the chain starts again");
-        if e.fenced() {
+        if e.fenced() && !fences.may_return(Instant::now()) {
             let _ = fatal.send(e.into());
             return;
         }

@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
-use super::{Error, Options};
+use super::{Error, Fences, Options};
 
 /// A record as read.
 #[derive(Debug, Clone)]
@@ -74,12 +74,30 @@ pub type Batch = Vec<Delivered<Vec<u8>>>;
 /// Runs `effect` on batches until `stop` is set; call it on a thread of its own.
 ///
 /// An effect that fails is called again with the same batch after a back-off, while the partitions are paused and the
-/// membership is kept; a rebalance meanwhile drops the batch, whose records go to their new owner.
+/// membership is kept; a rebalance meanwhile drops the batch, whose records go to their new owner. After a fence that may be our
+/// own (see [`Fences`]) a fresh consumer goes on at the committed offsets.
 pub fn run<E: std::fmt::Display>(
     options: &Options,
     subscription: &Subscription,
     stop: &AtomicBool,
     mut effect: impl FnMut(&Batch) -> Result<(), E>,
+) -> Result<(), Error> {
+    let mut fences = Fences::default();
+    loop {
+        match drive(options, subscription, stop, &mut effect) {
+            Err(e @ Error::Fenced(_)) if fences.may_return(Instant::now()) => {
+                tracing::warn!(group = subscription.group, error = %e, "a fresh consumer takes the identity back");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn drive<E: std::fmt::Display>(
+    options: &Options,
+    subscription: &Subscription,
+    stop: &AtomicBool,
+    effect: &mut impl FnMut(&Batch) -> Result<(), E>,
 ) -> Result<(), Error> {
     let consumer = connect(options, subscription)?;
     while !stop.load(Ordering::Acquire) {
@@ -93,7 +111,7 @@ pub fn run<E: std::fmt::Display>(
             rewind(&consumer, options, &batch)?;
             continue;
         }
-        if apply(&consumer, &batch, stop, &mut effect)? && subscription.commit == Commit::After {
+        if apply(&consumer, &batch, stop, effect)? && subscription.commit == Commit::After {
             commit(&consumer, options, &batch);
         }
     }

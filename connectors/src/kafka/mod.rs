@@ -6,7 +6,7 @@ pub mod lag;
 pub mod producer;
 pub mod transaction;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -119,5 +119,40 @@ impl From<KafkaError> for Error {
     }
 }
 
+/// Tells a fence that may be our own doing from one by another instance.
+///
+/// When a broker restarts, the answer to a static member's join can be lost: the member asks again under its old member id, and the
+/// coordinator takes it for an impostor of itself. A fresh client gets the identity back. A real second instance does the same and
+/// fences us again at once, so only the first fence of a while is answered by coming back.
+#[derive(Debug, Default)]
+pub struct Fences {
+    last: Option<Instant>,
+}
+
+impl Fences {
+    /// A fence that comes this long after the one before it is a new occasion.
+    pub const QUIET: Duration = Duration::from_secs(60);
+
+    /// Notes a fence; says whether to come back with a fresh client, else only leaving is safe.
+    pub fn may_return(&mut self, now: Instant) -> bool {
+        let before = self.last.replace(now);
+        before.is_none_or(|before| now.saturating_duration_since(before) >= Self::QUIET)
+    }
+}
+
 /// Limit of a call that asks a broker something.
 pub(crate) const CALL: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_fence_of_a_while_may_be_our_own_and_the_next_is_not() {
+        let (mut fences, start) = (Fences::default(), Instant::now());
+        assert!(fences.may_return(start));
+        assert!(!fences.may_return(start + Duration::from_secs(5)));
+        assert!(!fences.may_return(start + Duration::from_secs(50)), "every fence begins the quiet anew");
+        assert!(fences.may_return(start + Duration::from_secs(50) + Fences::QUIET));
+    }
+}

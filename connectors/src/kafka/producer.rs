@@ -98,6 +98,8 @@ impl Producer {
         for record in &records {
             self.enqueue(record, &batch)?;
         }
+        // The client has its own copy: what waits for acknowledgement is held once.
+        drop(records);
         acknowledged.await.unwrap_or_else(|_| Err(Error::Refused("the producer was closed".into())))
     }
 
