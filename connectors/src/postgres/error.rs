@@ -149,7 +149,9 @@ impl From<tokio_postgres::Error> for Error {
                 constraint: db.constraint().map(str::to_owned),
             },
             None if error.is_closed() => Self::Broken(chain(&error)),
-            None if std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>) => Self::Broken(chain(&error)),
+            None if std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>) => {
+                Self::Broken(chain(&error))
+            }
             None => Self::Statement { code: "client".into(), message: chain(&error), constraint: None },
         }
     }

@@ -63,7 +63,7 @@ impl Outbox {
                 Ok(out) => records.push(out),
                 // Only a damaged row comes here. It stays in the table, marked, so that those behind it go on.
                 Err(reason) => {
-                    tracing::error!(id = entry.id, tenant = %entry.tenant, reason, "an outbox row holds no record and is passed over")
+                    tracing::error!(id = entry.id, tenant = %entry.tenant, reason, "an outbox row holds no record and is passed over");
                 }
             }
         }
