@@ -60,7 +60,7 @@ impl Topics {
                 record = back;
             }
         }
-        Ok(producer.flush(Duration::from_secs(60))?)
+        Ok(producer.flush(Duration::from_mins(1))?)
     }
 
     pub(super) fn delete(self) -> anyhow::Result<()> {

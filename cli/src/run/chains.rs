@@ -73,7 +73,7 @@ fn supervise(setup: &Setup, stop: &sluice_connectors::kafka::consumer::Stop, fat
             let _ = fatal.send(e.into());
             return;
         }
-        if started.elapsed() > Duration::from_secs(60) {
+        if started.elapsed() > Duration::from_mins(1) {
             pause = Duration::from_millis(200);
         }
         let until = Instant::now() + pause;

@@ -43,7 +43,8 @@ pub async fn sender(parts: &Parts, running: &mut Running) -> Result<Draining, Fa
     let tokens = Tokens::default();
     tables::tokens(&pool, &keys, &tokens).await?;
     let client = Client::new(&parts.config.meta, Duration::from_millis(ledger::HTTP_TIMEOUT_MS as u64))?;
-    let sender = Sender::new(client, parts.producer.clone(), parts.config.callback_keys()?, tokens.clone(), &parts.codecs, running.stop.clone());
+    let sender =
+        Sender::new(client, parts.producer.clone(), parts.config.callback_keys()?, tokens.clone(), &parts.codecs, running.stop.clone());
     running.task(tables::follow(pool, running.cancel.clone(), move |pool| {
         let (keys, tokens) = (keys.clone(), tokens.clone());
         async move { tables::tokens(&pool, &keys, &tokens).await }

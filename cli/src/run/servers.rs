@@ -58,7 +58,11 @@ pub async fn api(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
 }
 
 /// Binds, and returns the server's future when `cancel` shall end it; without that, runs it aside.
-async fn serve(listen: SocketAddr, router: Router, cancel: CancellationToken) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+async fn serve(
+    listen: SocketAddr,
+    router: Router,
+    cancel: CancellationToken,
+) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}: is another sluice running?"))?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = tokio::spawn(async move {

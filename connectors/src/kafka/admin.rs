@@ -53,7 +53,10 @@ pub async fn migrate(options: &Options) -> Result<Vec<String>, Error> {
             Finding::Partitions(n) => {
                 return Err(Error::Topic {
                     topic: options.name(topic.name),
-                    reason: format!("has {n} partitions, kafka.partitions says {}; they are fixed for a cluster's life", options.partitions),
+                    reason: format!(
+                        "has {n} partitions, kafka.partitions says {}; they are fixed for a cluster's life",
+                        options.partitions
+                    ),
                 });
             }
         }

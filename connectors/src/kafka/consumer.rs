@@ -4,8 +4,8 @@
 //! is idempotent. [`Commit::Before`] is at most once: the offsets are committed before the effect sees the batch, so no
 //! crash can hand a record out twice; the sender relies on it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
@@ -238,18 +238,30 @@ fn apply<E: std::fmt::Display>(
         let generation = consumer.context().0.load(Ordering::Acquire);
         let assignment = consumer.assignment()?;
         consumer.pause(&assignment)?;
-        let until = Instant::now() + pause;
-        while Instant::now() < until && !stop.load(Ordering::Acquire) {
-            if let Some(Err(e)) = consumer.poll(Duration::from_millis(50)) {
-                transient(&e)?;
-            }
-        }
+        wait(consumer, generation, Instant::now() + pause, stop)?;
         if stop.load(Ordering::Acquire) || consumer.context().0.load(Ordering::Acquire) != generation {
+            // What is assigned now may have been paused when it was assigned before.
+            consumer.resume(&consumer.assignment()?)?;
             return Ok(false);
         }
         consumer.resume(&assignment)?;
         pause = (pause * 2).min(Duration::from_secs(10));
     }
+}
+
+/// Keeps the membership until `until`, or until the group assigns anew.
+fn wait(consumer: &BaseConsumer<Generation>, generation: u64, until: Instant, stop: &AtomicBool) -> Result<(), Error> {
+    while Instant::now() < until && !stop.load(Ordering::Acquire) && consumer.context().0.load(Ordering::Acquire) == generation {
+        match consumer.poll(Duration::from_millis(50)) {
+            None => {}
+            Some(Err(e)) => transient(&e)?,
+            // What is paused gives nothing, so this was assigned in this very call. Nobody has seen the record yet.
+            Some(Ok(message)) => {
+                consumer.seek(message.topic(), message.partition(), Offset::Offset(message.offset()), super::CALL)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A flag that stops loops; cloned into each.

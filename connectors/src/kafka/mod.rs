@@ -131,7 +131,7 @@ pub struct Fences {
 
 impl Fences {
     /// A fence that comes this long after the one before it is a new occasion.
-    pub const QUIET: Duration = Duration::from_secs(60);
+    pub const QUIET: Duration = Duration::from_mins(1);
 
     /// Notes a fence; says whether to come back with a fresh client, else only leaving is safe.
     pub fn may_return(&mut self, now: Instant) -> bool {

@@ -59,7 +59,9 @@ impl ConsumerContext for Changes {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.put(Change::Assigned(partitions.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()));
+                self.put(Change::Assigned(
+                    partitions.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect(),
+                ));
             }
             _ if self.closing.load(Ordering::Acquire) => {
                 if let Err(e) = consumer.unassign() {

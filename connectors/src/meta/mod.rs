@@ -106,7 +106,9 @@ impl Exchange {
             Response::Accepted { id: Some(id), .. } => {
                 Self { outcome: Outcome::Accepted, wamid: Some(id), code: None, class: None, detail: None, http_status: status }
             }
-            Response::ApiError { code: Some(code), .. } if status >= 500 && VAGUE.contains(&code) => unknown("a server error that proves nothing"),
+            Response::ApiError { code: Some(code), .. } if status >= 500 && VAGUE.contains(&code) => {
+                unknown("a server error that proves nothing")
+            }
             Response::ApiError { code: Some(code), class, message, details, .. } => Self {
                 outcome: Outcome::Rejected,
                 wamid: None,

@@ -88,7 +88,9 @@ fn inline(schema: &mut Schema, defined: &mut HashMap<Name, Schema>) {
         Schema::Map(map) => inline(&mut map.types, defined),
         Schema::Union(union) => {
             let mut variants = union.variants().to_vec();
-            variants.iter_mut().for_each(|variant| inline(variant, defined));
+            for variant in variants.iter_mut() {
+                inline(variant, defined);
+            }
             if let Ok(inlined) = UnionSchema::new(variants) {
                 *union = inlined;
             }

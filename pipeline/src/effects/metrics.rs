@@ -6,8 +6,8 @@ use prometheus::{IntCounterVec, register_int_counter_vec};
 use sluice_schemas::record::Outcome;
 
 /// Sends by outcome and error class, born at 0.
-pub static SENDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    match register_int_counter_vec!("sluice_sends_total", "Transmissions by outcome and class.", &["outcome", "class"]) {
+pub static SENDS: LazyLock<IntCounterVec> =
+    LazyLock::new(|| match register_int_counter_vec!("sluice_sends_total", "Transmissions by outcome and class.", &["outcome", "class"]) {
         Ok(counter) => {
             for outcome in Outcome::ALL {
                 counter.with_label_values(&[outcome.name(), "none"]);
@@ -18,5 +18,4 @@ pub static SENDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
             counter
         }
         Err(e) => unreachable!("metric names are unique: {e}"),
-    }
-});
+    });

@@ -21,15 +21,17 @@ use sluice_schemas::topics::{self, SEND_RESULTS};
 use tokio::sync::Semaphore;
 
 use crate::domain::callback::Keys;
-use crate::stages::ledger;
 
 /// Access tokens by account, refreshed from the configuration.
 pub type Tokens = Arc<ArcSwap<HashMap<String, SecretString>>>;
 
 /// Exchanges at once; each holds one body and one connection.
 const CONCURRENCY: usize = 1_024;
+/// The broker forgets a group's offsets after 7 days without it, so that what such a group reads again and is younger than
+/// this was written by nobody.
+const OLD_MS: i64 = 24 * Millis::HOUR;
 /// An answer that Kafka does not take is offered again for this long.
-const RESULT_PATIENCE: Duration = Duration::from_secs(60);
+const RESULT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The sender of one process.
 #[derive(Clone)]
@@ -47,7 +49,16 @@ pub struct Sender {
 impl Sender {
     /// A sender that stops writing when `stop` is set.
     pub fn new(client: Client, producer: Producer, keys: Keys, tokens: Tokens, codecs: &Codecs, stop: Stop) -> Self {
-        Self { client, producer, keys, tokens, claim: codecs.of(), result: codecs.of(), places: Arc::new(Semaphore::new(CONCURRENCY)), stop }
+        Self {
+            client,
+            producer,
+            keys,
+            tokens,
+            claim: codecs.of(),
+            result: codecs.of(),
+            places: Arc::new(Semaphore::new(CONCURRENCY)),
+            stop,
+        }
     }
 
     /// Takes over a batch of claims whose offsets are committed.
@@ -72,9 +83,10 @@ impl Sender {
     }
 
     async fn transmit(&self, partition: i32, claim: Claim) {
-        // Long after its lease a claim comes only where the group's offsets were lost or moved by hand: it may well have
-        // been written, and the ledger has called it unknown. To answer "unwritten" now would make it go out twice.
-        if Millis::now().0 >= claim.not_after_ms + ledger::HTTP_TIMEOUT_MS {
+        // A claim that waited while no sender ran was never written, however late it is read. Days after its lease it comes
+        // only where the group's offsets were moved back: it may well have been written, and to answer "unwritten" would
+        // make it go out twice.
+        if Millis::now().0 >= claim.not_after_ms + OLD_MS {
             tracing::error!(send_id = %claim.send_id, attempt = claim.attempt, "a claim of long ago was read again and is left as it is");
             return;
         }
@@ -98,7 +110,11 @@ impl Sender {
             http_status: 0,
         };
         let Some(token) = self.tokens.load().get(&claim.account).cloned() else {
-            return Exchange { outcome: Outcome::Rejected, class: Some("account"), ..unwritten("no access token is known for this account") };
+            return Exchange {
+                outcome: Outcome::Rejected,
+                class: Some("account"),
+                ..unwritten("no access token is known for this account")
+            };
         };
         let callback = self.keys.sign(&claim.account, claim.send_id, claim.attempt);
         let body = match render(&claim.channel, &claim.to, &claim.body, &callback) {

@@ -117,6 +117,7 @@ pub fn run(setup: &Setup, stop: &Stop) -> Result<(), Error> {
     };
     let result = runner.drive(stop);
     runner.consumer.context().close();
+    runner.metrics.partitions.set(0);
     (setup.ready)(false);
     result
 }
@@ -193,6 +194,7 @@ impl Runner<'_> {
                         self.commit()?;
                     }
                     self.partitions.clear();
+                    self.metrics.partitions.set(0);
                     self.consumer.unassign().map_err(kafka::Error::from)?;
                 }
             }
@@ -214,7 +216,12 @@ impl Runner<'_> {
         self.consumer.assign(&list).map_err(kafka::Error::from)?;
         self.metrics.restore_seconds.set(started.elapsed().as_secs_f64());
         self.metrics.partitions.set(partitions.len() as i64);
-        tracing::info!(chain = self.setup.role.name, ?partitions, elapsed_ms = started.elapsed().as_millis() as u64, "assigned and restored");
+        tracing::info!(
+            chain = self.setup.role.name,
+            ?partitions,
+            elapsed_ms = started.elapsed().as_millis() as u64,
+            "assigned and restored"
+        );
         (self.setup.ready)(true);
         Ok(())
     }

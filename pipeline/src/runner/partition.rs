@@ -30,13 +30,21 @@ pub(super) struct Partition {
     /// Bytes written in this transaction.
     pub bytes: usize,
     pub place: state::Position,
+    forgot_on: u16,
     changes: Changes,
     out: Vec<Emit>,
     runs: Vec<Run>,
 }
 
 impl Partition {
-    pub(super) fn new(id: i32, chain: Box<dyn Chain>, store: Store, place: state::Position, journal: &Journal, positions: Vec<i64>) -> Self {
+    pub(super) fn new(
+        id: i32,
+        chain: Box<dyn Chain>,
+        store: Store,
+        place: state::Position,
+        journal: &Journal,
+        positions: Vec<i64>,
+    ) -> Self {
         Self {
             id,
             chain,
@@ -47,6 +55,7 @@ impl Partition {
             packed_sequence: journal.packed_sequence,
             bytes: 0,
             place,
+            forgot_on: 0,
             changes: Changes::default(),
             out: Vec::new(),
             runs: Vec::new(),
@@ -91,7 +100,8 @@ impl Partition {
             Ok(Ok(())) => metrics.processed.inc(),
             Ok(Err(poison)) => self.bury(incoming, &poison, setup, metrics)?,
             Err(_) => {
-                let poison = Poison { stage: setup.role.name, kind: "panic", detail: "the stage panicked".into(), tenant: TenantId::UNKNOWN };
+                let poison =
+                    Poison { stage: setup.role.name, kind: "panic", detail: "the stage panicked".into(), tenant: TenantId::UNKNOWN };
                 self.bury(incoming, &poison, setup, metrics)?;
             }
         }
@@ -208,9 +218,23 @@ impl Partition {
         self.place.changelog = landed(self.mark(2), self.place.changelog);
         self.place.packed = landed(self.mark(1), self.place.packed);
         self.store.apply(&self.changes, state::day(self.clock), &self.place)?;
+        self.forget()?;
         self.changes.clear();
         self.runs.clear();
         self.bytes = 0;
+        Ok(())
+    }
+
+    /// Once a day, what dedup need not remember any more; the packed changelog forgets by its own retention.
+    fn forget(&mut self) -> Result<(), Error> {
+        let day = state::day(self.clock);
+        if self.forgot_on < day {
+            self.forgot_on = day;
+            let forgotten = self.store.forget_before(day.saturating_sub(state::DEDUP_DAYS))?;
+            if forgotten > 0 {
+                tracing::info!(partition = self.id, forgotten, "hashes of the ninth day are forgotten");
+            }
+        }
         Ok(())
     }
 

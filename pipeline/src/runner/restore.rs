@@ -54,7 +54,10 @@ fn one(setup: &Setup, names: &Names, store: &Store, id: i32, target: i64, reader
     let mut place = store.position()?;
     if place.sequence > target {
         tracing::warn!(
-            chain = setup.role.name, partition = id, local = place.sequence, committed = target,
+            chain = setup.role.name,
+            partition = id,
+            local = place.sequence,
+            committed = target,
             "the local store is ahead of the committed offsets: it is of another cluster; restoring from the changelog"
         );
         store.clear()?;
@@ -107,7 +110,11 @@ fn keyed(
         }
         Ok(found.is_some())
     })?;
-    found.ok_or_else(|| Error::Restore { topic: names.changelog.clone(), partition: id, reason: format!("sequence {target} was committed but is not in the changelog") })
+    found.ok_or_else(|| Error::Restore {
+        topic: names.changelog.clone(),
+        partition: id,
+        reason: format!("sequence {target} was committed but is not in the changelog"),
+    })
 }
 
 fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position, reader: &BaseConsumer) -> Result<(), Error> {
@@ -118,8 +125,13 @@ fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position
     let from = place.packed.max(low);
     read(reader, topic, id, from, |key, value, offset| {
         place.packed = offset + 1;
-        let (Ok(sequence), Some((day, hashes))) = (<[u8; 8]>::try_from(key).map(i64::from_be_bytes), unpack(value.unwrap_or_default())) else {
-            return Err(Error::Restore { topic: topic.to_owned(), partition: id, reason: format!("offset {offset} is not a packed record") });
+        let (Ok(sequence), Some((day, hashes))) = (<[u8; 8]>::try_from(key).map(i64::from_be_bytes), unpack(value.unwrap_or_default()))
+        else {
+            return Err(Error::Restore {
+                topic: topic.to_owned(),
+                partition: id,
+                reason: format!("offset {offset} is not a packed record"),
+            });
         };
         let mut changes = Changes::default();
         changes.seen.extend(hashes);

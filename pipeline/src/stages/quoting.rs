@@ -59,7 +59,15 @@ impl Shop {
     }
 
     /// The answer to a text, or `None` when it asks for no quote.
-    pub fn answer(&self, about: &Conversation, pending: Option<Request>, text: &str, cause: &str, locale: Language, now: Millis) -> Option<Answer> {
+    pub fn answer(
+        &self,
+        about: &Conversation,
+        pending: Option<Request>,
+        text: &str,
+        cause: &str,
+        locale: Language,
+        now: Millis,
+    ) -> Option<Answer> {
         let mut request = self.lexicon.request(text);
         let language = request.language.unwrap_or(locale);
         if let Some(before) = pending {
@@ -78,7 +86,7 @@ impl Shop {
         }
         let approval = Approval::request(&quote, at, APPROVAL_WITHIN).ok();
         let (status, stage, message) = match &approval {
-            Some(_) => ("awaiting_approval", "awaiting_approval", render::waiting(language).to_owned()),
+            Some(_) => (AWAITING, "awaiting_approval", render::waiting(language).to_owned()),
             None => ("answered", "quoted", render::text(&quote, language)),
         };
         let record = self.record(id, about, status, &quote, approval.as_ref(), text, now);
@@ -86,7 +94,16 @@ impl Shop {
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one record")]
-    fn record(&self, id: QuoteId, about: &Conversation, status: &str, quote: &Quote, approval: Option<&Approval>, text: &str, now: Millis) -> Record {
+    fn record(
+        &self,
+        id: QuoteId,
+        about: &Conversation,
+        status: &str,
+        quote: &Quote,
+        approval: Option<&Approval>,
+        text: &str,
+        now: Millis,
+    ) -> Record {
         let deadline = approval.map_or(quote.valid_until, |a| a.deadline);
         Record {
             tenant: about.tenant,
@@ -133,6 +150,19 @@ pub fn decide(mut record: Record, kept: Kept, verdict: Verdict, by: &str, now: M
     record.detail = serde_json::to_string(&quote).unwrap_or_default();
     Ok((record, Kept { quote, approval: Some(decided), language: kept.language }, text))
 }
+
+/// A quote that nobody decided on in time.
+pub fn expire(mut record: Record, mut kept: Kept, now: Millis) -> (Record, Kept) {
+    kept.approval = kept.approval.map(|approval| approval.at(timestamp(now)));
+    if let Some(approval) = &kept.approval {
+        approval.state.name().clone_into(&mut record.status);
+        record.updated_ms = now.0;
+    }
+    (record, kept)
+}
+
+/// The status of a quote that waits for a person.
+pub const AWAITING: &str = "awaiting_approval";
 
 /// The verdict that a command names.
 pub fn verdict(action: &str, argument: Option<&str>) -> Result<Verdict, String> {

@@ -31,7 +31,7 @@ const CPU_GOAL: f64 = 1.6;
 /// Records a second of a chain against copy-through.
 const RATE_GOAL: f64 = 0.80;
 /// A run that stands still for this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What one side of a pair took.
 #[derive(Debug, Clone, Copy)]

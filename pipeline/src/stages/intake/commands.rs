@@ -1,6 +1,6 @@
 //! Decisions of people: approve, change, reject, reply, resolve, reopen, assign. A repeat of a command changes nothing.
 
-use sluice_schemas::ids::QuoteId;
+use sluice_schemas::ids::{QuoteId, TenantId};
 use sluice_schemas::record::{Command, Conversation};
 
 use super::super::conversation::{self, OPEN, RESOLVED};
@@ -39,8 +39,8 @@ impl Intake {
     fn decide_quote(&mut self, cx: &mut Context<'_>, command: &Command, about: Conversation) -> Result<Conversation, Poison> {
         let refuse = |detail: String| Poison { stage: "quote", kind: "decision", detail, tenant: command.tenant };
         let id = command.quote.or(about.quote).ok_or_else(|| refuse("the command names no quote".into()))?;
-        let (record, kept) = self.kept(cx, command, id)?;
-        if record.conversation != about.conversation {
+        let (record, kept) = self.kept(cx, command.tenant, id)?;
+        if record.tenant != command.tenant || record.conversation != about.conversation {
             return Err(refuse(format!("quote {id} belongs to another conversation")));
         }
         let verdict = quoting::verdict(&command.action, command.argument.as_deref()).map_err(&refuse)?;
@@ -52,13 +52,20 @@ impl Intake {
         Ok(conversation::answered(Conversation { stage: stage.into(), ..about }, &text, cx.now))
     }
 
-    fn kept(&self, cx: &mut Context<'_>, command: &Command, id: QuoteId) -> Result<(sluice_schemas::record::Quote, Kept), Poison> {
-        let missing = || Poison { stage: "quote", kind: "decision", detail: format!("quote {id} does not exist"), tenant: command.tenant };
+    /// Ends a quote that nobody decided on; the conversation is a person's again.
+    pub(super) fn expire(&mut self, cx: &mut Context<'_>, id: QuoteId) -> Result<(), Poison> {
+        let (record, kept) = self.kept(cx, TenantId::UNKNOWN, id)?;
+        let (tenant, conversation, trace) = (record.tenant, record.conversation, record.trace);
+        let (record, kept) = quoting::expire(record, kept, cx.now);
+        let Some(about) = self.fetch(cx, tenant, conversation)? else { return Ok(()) };
+        self.keep(cx, &about, Some(record), Some(&kept), trace)?;
+        self.save(cx, &conversation::touched(Conversation { stage: "idle".into(), ..about }, cx.now))
+    }
+
+    fn kept(&self, cx: &mut Context<'_>, tenant: TenantId, id: QuoteId) -> Result<(sluice_schemas::record::Quote, Kept), Poison> {
+        let missing = || Poison { stage: "quote", kind: "decision", detail: format!("quote {id} does not exist"), tenant };
         let record = cx.state.get(QUOTE, id.as_bytes()).ok_or_else(missing)?;
-        let record = self.quote.decode(&record).map_err(poison("quote", command.tenant))?;
-        if record.tenant != command.tenant {
-            return Err(missing());
-        }
+        let record = self.quote.decode(&record).map_err(poison("quote", tenant))?;
         let kept = cx.state.get(KEPT, id.as_bytes()).and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(missing)?;
         Ok((record, kept))
     }

@@ -1,11 +1,12 @@
 //! Configuration of the tenants of this partition, the newest version of each piece.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sluice_schemas::ids::TenantId;
-use sluice_schemas::record::Config;
+use sluice_schemas::ids::{QuoteId, TenantId};
+use sluice_schemas::record::{Config, Quote};
+use sluice_schemas::time::Millis;
 
-use super::super::quoting::Shop;
+use super::super::quoting::{AWAITING, Shop};
 use crate::domain::quote::Language;
 
 #[derive(Default)]
@@ -13,6 +14,8 @@ pub(super) struct Memory {
     shops: BTreeMap<TenantId, Shop>,
     languages: BTreeMap<TenantId, Language>,
     versions: BTreeMap<(TenantId, String, String), i64>,
+    /// Quotes that wait for a person, by the end of their time.
+    approvals: BTreeSet<(Millis, QuoteId)>,
 }
 
 impl Memory {
@@ -53,6 +56,30 @@ impl Memory {
             _ => Language::En,
         };
         self.languages.insert(config.tenant, language);
+    }
+
+    /// Notes that a quote waits for a decision, or no longer does.
+    pub(super) fn note(&mut self, quote: &Quote) {
+        let entry = (Millis(quote.deadline_ms), quote.quote);
+        if quote.status == AWAITING {
+            self.approvals.insert(entry);
+        } else {
+            self.approvals.remove(&entry);
+        }
+    }
+
+    /// A quote whose time is over at `now`.
+    pub(super) fn take_overdue(&mut self, now: Millis) -> Option<QuoteId> {
+        let (deadline, _) = self.approvals.first()?;
+        if *deadline >= now {
+            return None;
+        }
+        self.approvals.pop_first().map(|(_, id)| id)
+    }
+
+    /// When the next quote's time is over.
+    pub(super) fn next_overdue(&self) -> Option<Millis> {
+        self.approvals.first().map(|(deadline, _)| deadline.plus(1))
     }
 
     pub(super) fn shop(&self, tenant: TenantId) -> Option<&Shop> {

@@ -103,7 +103,14 @@ impl Intake {
         Some(id)
     }
 
-    fn write_event(&self, cx: &mut Context<'_>, raw: &RawEvent, parsed: &meta::Event, conversation: Option<ConversationId>, at: Millis) -> Result<(), Poison> {
+    fn write_event(
+        &self,
+        cx: &mut Context<'_>,
+        raw: &RawEvent,
+        parsed: &meta::Event,
+        conversation: Option<ConversationId>,
+        at: Millis,
+    ) -> Result<(), Poison> {
         let json = serde_json::to_string(parsed).map_err(|e| Poison {
             stage: "dedup",
             kind: "json",
@@ -132,7 +139,15 @@ impl Intake {
     }
 
     /// Moves the conversation on, and answers a text that asks for a quote.
-    fn advance(&mut self, cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, id: ConversationId, person: &Person, at: Millis) -> Result<(), Poison> {
+    fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        raw: &RawEvent,
+        event: &meta::Event,
+        id: ConversationId,
+        person: &Person,
+        at: Millis,
+    ) -> Result<(), Poison> {
         let stored = self.fetch(cx, raw.tenant, id)?;
         let before = stored.unwrap_or_else(|| conversation::begin(raw.tenant, id, &raw.account, &raw.channel, cx.now));
         let met = conversation::meet(before, person);
@@ -148,7 +163,14 @@ impl Intake {
         }
     }
 
-    fn answer(&mut self, cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, about: Conversation, person: &Person) -> Result<Conversation, Poison> {
+    fn answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        raw: &RawEvent,
+        event: &meta::Event,
+        about: Conversation,
+        person: &Person,
+    ) -> Result<Conversation, Poison> {
         let (Some(shop), Some(text)) = (self.memory.shop(raw.tenant), &event.text) else { return Ok(about) };
         // A person who has taken over answers alone.
         if about.assignee.is_some() || !conversation::window_is_open(&about, cx.now) {
@@ -177,11 +199,19 @@ impl Intake {
         }
     }
 
-    fn keep(&self, cx: &mut Context<'_>, about: &Conversation, record: Option<Quote>, kept: Option<&Kept>, trace: TraceId) -> Result<(), Poison> {
+    fn keep(
+        &mut self,
+        cx: &mut Context<'_>,
+        about: &Conversation,
+        record: Option<Quote>,
+        kept: Option<&Kept>,
+        trace: TraceId,
+    ) -> Result<(), Poison> {
         let Some(record) = record else { return Ok(()) };
         let record = Quote { trace, ..record };
         let value = self.quote.encode(&record).map_err(poison("quote", about.tenant))?;
         cx.state.put(QUOTE, record.quote.as_bytes(), value.clone());
+        self.memory.note(&record);
         if let Some(bytes) = kept.and_then(|kept| serde_json::to_vec(kept).ok()) {
             cx.state.put(KEPT, record.quote.as_bytes(), bytes);
         }
@@ -265,6 +295,10 @@ impl Chain for Intake {
             let config = self.config.decode(value).map_err(|e| crate::state::Error::Value(e.to_string()))?;
             self.memory.take(&config);
             Ok(())
+        })?;
+        state.scan(QUOTE, &mut |_, value| {
+            self.memory.note(&self.quote.decode(value).map_err(|e| crate::state::Error::Value(e.to_string()))?);
+            Ok(())
         })
     }
 
@@ -288,10 +322,16 @@ impl Chain for Intake {
         }
     }
 
-    fn tick(&mut self, _: &mut Context<'_>) {}
+    fn tick(&mut self, cx: &mut Context<'_>) {
+        while let Some(id) = self.memory.take_overdue(cx.now) {
+            if let Err(e) = self.expire(cx, id) {
+                tracing::error!(quote = %id, "an approval that is over: {}", e.detail);
+            }
+        }
+    }
 
     fn due(&self) -> Option<Millis> {
-        None
+        self.memory.next_overdue()
     }
 }
 

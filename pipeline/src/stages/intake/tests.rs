@@ -43,10 +43,22 @@ impl Bench {
     }
 
     fn feed(&mut self, topic: &'static str, key: &str, value: &[u8]) -> Result<(), Poison> {
+        let incoming = Incoming { topic, key: key.as_bytes(), value, offset: 0, at: self.now };
+        self.run(|chain, cx| chain.record(cx, &incoming))
+    }
+
+    fn tick(&mut self) {
+        let ticked = self.run(|chain, cx| {
+            chain.tick(cx);
+            Ok(())
+        });
+        ticked.expect("ticks");
+    }
+
+    fn run(&mut self, act: impl FnOnce(&mut Intake, &mut Context<'_>) -> Result<(), Poison>) -> Result<(), Poison> {
         let (mut changes, mut out, mut failed) = (Changes::default(), Vec::new(), None);
         let mut cx = Context { now: self.now, state: View::new(&self.memory, &mut changes, &mut failed), out: &mut out };
-        let incoming = Incoming { topic, key: key.as_bytes(), value, offset: 0, at: self.now };
-        self.chain.record(&mut cx, &incoming)?;
+        act(&mut self.chain, &mut cx)?;
         self.memory.apply(&changes, crate::state::day(self.now));
         for emit in out {
             match emit.topic {
@@ -184,6 +196,20 @@ fn a_large_quote_waits_for_a_person_and_goes_out_when_approved_once() {
 }
 
 #[test]
+fn a_quote_that_nobody_decides_on_expires_and_is_not_sent_afterwards() {
+    let mut bench = Bench::new();
+    bench.says("wamid.1", "400 bags of cement to 01310-100");
+    bench.chain = Intake::new(&bench.codecs);
+    bench.chain.load(&bench.memory).expect("loads");
+    bench.now = bench.chain.due().expect("an approval waits");
+    bench.tick();
+    assert_eq!(bench.quotes.last().map(|q| q.status.as_str()), Some("expired"));
+    assert_eq!((bench.state().stage.as_str(), bench.chain.due()), ("idle", None));
+    bench.command("c1", "approve", None).expect_err("too late");
+    assert_eq!(bench.texts().len(), 1);
+}
+
+#[test]
 fn a_changed_total_is_what_the_customer_gets() {
     let mut bench = Bench::new();
     bench.says("wamid.1", "400 bags of cement to 01310-100");
@@ -225,7 +251,8 @@ fn an_assigned_conversation_is_answered_by_its_person_only() {
 fn a_number_and_its_user_id_are_one_conversation() {
     let mut bench = Bench::new();
     bench.says("wamid.1", "hi");
-    let with_id = message("wamid.2", CUSTOMER, bench.now, "again").replace(r#""wa_id":"15550110002""#, r#""wa_id":"15550110002","user_id":"US.1a""#);
+    let with_id =
+        message("wamid.2", CUSTOMER, bench.now, "again").replace(r#""wa_id":"15550110002""#, r#""wa_id":"15550110002","user_id":"US.1a""#);
     bench.webhook(&with_id);
     let hidden = message("wamid.3", CUSTOMER, bench.now, "hidden")
         .replace(r#""wa_id":"15550110002""#, r#""user_id":"US.1a""#)

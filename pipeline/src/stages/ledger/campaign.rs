@@ -40,7 +40,10 @@ impl Ledger {
         };
         self.campaigns.insert(control.campaign, campaign);
         self.store_campaign(cx, control.campaign)?;
-        self.schedule.set_running(control.campaign, control.state == ControlState::Running);
+        match control.state {
+            ControlState::Running => self.schedule.run(control.campaign, control.throttle),
+            ControlState::Paused | ControlState::Cancelled => self.schedule.hold(control.campaign),
+        }
         if control.state == ControlState::Cancelled {
             for id in self.schedule.drain(&control.account, control.campaign) {
                 self.cancel_planned(cx, id)?;

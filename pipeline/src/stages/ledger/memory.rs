@@ -25,14 +25,7 @@ pub struct Ledger {
 impl Ledger {
     /// An empty ledger; [`crate::chain::Chain::load`] fills it.
     pub fn new(codecs: &Codecs, settings: Settings) -> Self {
-        Self {
-            io: Io::new(codecs),
-            settings,
-            schedule: Schedule::default(),
-            campaigns: BTreeMap::new(),
-            timers: BTreeSet::new(),
-            order: 0,
-        }
+        Self { io: Io::new(codecs), settings, schedule: Schedule::default(), campaigns: BTreeMap::new(), timers: BTreeSet::new(), order: 0 }
     }
 
     pub(super) fn reload(&mut self, state: &dyn Read) -> Result<(), Error> {
@@ -50,7 +43,9 @@ impl Ledger {
         state.scan(CAMPAIGNS, &mut |id, value| {
             let campaign = self.io.campaign.decode(value).map_err(unreadable)?;
             let id = id16(id)?;
-            self.schedule.set_running(id.into(), campaign.state == ControlState::Running);
+            if campaign.state == ControlState::Running {
+                self.schedule.run(id.into(), campaign.throttle);
+            }
             self.campaigns.insert(id.into(), campaign);
             Ok(())
         })?;

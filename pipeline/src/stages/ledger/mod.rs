@@ -18,7 +18,9 @@ mod settle;
 
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::ids::{SendId, TenantId};
-use sluice_schemas::record::{Claim, Config, Control, Demand, Event, LedgerEntry, Outbound, SendResult, SendState, StateCampaign, StateSend};
+use sluice_schemas::record::{
+    Claim, Config, Control, Demand, Event, LedgerEntry, Outbound, SendResult, SendState, StateCampaign, StateSend,
+};
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CAMPAIGN_CONTROL, CONFIG, EVENTS, SEND_CLAIMS, SEND_LEDGER, SEND_RESULTS};
 

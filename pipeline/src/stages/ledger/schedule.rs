@@ -5,7 +5,7 @@
 //! the sender writes no byte before its slot. Inbound messages take slots too, since Meta counts both directions
 //! (contract §8).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use sluice_schemas::ids::{CampaignId, SendId};
 use sluice_schemas::record::Lane;
@@ -41,6 +41,20 @@ pub struct Item {
     pub campaign: Option<CampaignId>,
 }
 
+/// Claims of a number without an answer are at most what it sends in this time: while no sender reads them, what becomes
+/// unknown stays little.
+const OPEN_MS: i64 = 3_000;
+/// … and at least this many, so that slow answers do not throttle a slow number.
+const OPEN_LEAST: i64 = 20;
+
+/// How fast a running campaign may go.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Microseconds between two of its messages; 0 for no limit of its own.
+    interval_us: i64,
+    next_us: i64,
+}
+
 type Queue = BTreeMap<(Millis, i64), Item>;
 
 #[derive(Debug)]
@@ -50,6 +64,7 @@ struct Number {
     next_us: i64,
     next_bulk_us: i64,
     held_until: Millis,
+    open: i64,
     reply: Queue,
     transactional: Queue,
     bulk: BTreeMap<CampaignId, Queue>,
@@ -73,6 +88,7 @@ impl Default for Number {
             next_us: 0,
             next_bulk_us: 0,
             held_until: Millis(0),
+            open: 0,
             reply: Queue::new(),
             transactional: Queue::new(),
             bulk: BTreeMap::new(),
@@ -86,7 +102,7 @@ impl Default for Number {
 #[derive(Debug, Default)]
 pub struct Schedule {
     numbers: BTreeMap<String, Number>,
-    running: BTreeSet<CampaignId>,
+    running: BTreeMap<CampaignId, Pace>,
 }
 
 impl Schedule {
@@ -126,13 +142,15 @@ impl Schedule {
         pair.held_until = pair.held_until.max(until);
     }
 
-    /// Whether bulk of this campaign may leave.
-    pub fn set_running(&mut self, campaign: CampaignId, running: bool) {
-        if running {
-            self.running.insert(campaign);
-        } else {
-            self.running.remove(&campaign);
-        }
+    /// Bulk of this campaign may leave, at most `throttle` a second; 0 for no limit of its own.
+    pub fn run(&mut self, campaign: CampaignId, throttle: i32) {
+        let interval_us = if throttle > 0 { 1_000_000 / i64::from(throttle) } else { 0 };
+        self.running.entry(campaign).or_default().interval_us = interval_us;
+    }
+
+    /// Bulk of this campaign is held.
+    pub fn hold(&mut self, campaign: CampaignId) {
+        self.running.remove(&campaign);
     }
 
     /// Planned sends of a campaign on a number.
@@ -156,12 +174,15 @@ impl Schedule {
 
     /// A send is on its way again after a restart: its pair is busy.
     pub fn occupy(&mut self, account: &str, to: &str) {
-        self.numbers.entry(account.to_owned()).or_default().pairs.entry(to.to_owned()).or_default().in_flight = true;
+        let number = self.numbers.entry(account.to_owned()).or_default();
+        number.open += 1;
+        number.pairs.entry(to.to_owned()).or_default().in_flight = true;
     }
 
     /// The answer for a pair came: its next message may go.
     pub fn release(&mut self, account: &str, to: &str, now: Millis) {
         let Some(number) = self.numbers.get_mut(account) else { return };
+        number.open = (number.open - 1).max(0);
         let Some(pair) = number.pairs.get_mut(to) else { return };
         pair.in_flight = false;
         let waiting = pair.waiting.pop_first();
@@ -207,26 +228,36 @@ impl Number {
         }
     }
 
-    fn next(&mut self, running: &BTreeSet<CampaignId>, now: Millis) -> Option<(Item, Millis)> {
+    /// Whether as many claims are open as may be; the next answer or time-out makes room.
+    fn is_full(&self) -> bool {
+        self.open >= (self.rate * OPEN_MS / 1000).max(OPEN_LEAST)
+    }
+
+    fn next(&mut self, running: &mut BTreeMap<CampaignId, Pace>, now: Millis) -> Option<(Item, Millis)> {
         let edge = (now.0 + HORIZON_MS) * 1000;
-        if self.held_until > now || self.next_us > edge {
+        if self.held_until > now || self.next_us > edge || self.is_full() {
             return None;
         }
         let (item, bulk) = match self.pick(|n| Some(&mut n.reply), now).or_else(|| self.pick(|n| Some(&mut n.transactional), now)) {
             Some(item) => (item, false),
-            None if self.next_bulk_us <= edge => (self.pick_bulk(running, now)?, true),
+            None if self.next_bulk_us <= edge => (self.pick_bulk(running, now, edge)?, true),
             None => return None,
         };
         let floor = now.0 * 1000;
         let mut slot = self.next_us.max(floor);
         if bulk {
             slot = slot.max(self.next_bulk_us);
+            if let Some(pace) = item.campaign.and_then(|campaign| running.get_mut(&campaign)) {
+                slot = slot.max(pace.next_us);
+                pace.next_us = slot + pace.interval_us;
+            }
             self.next_bulk_us = slot + self.bulk_interval_us();
             // The number's own next slot follows the last one given, not the bulk lane's spacing: a reply may come between.
             self.next_us = self.next_us.max(floor) + self.interval_us();
         } else {
             self.next_us = slot + self.interval_us();
         }
+        self.open += 1;
         Some((item, Millis(slot.div_euclid(1000) + i64::from(slot % 1000 != 0))))
     }
 
@@ -259,7 +290,7 @@ impl Number {
     }
 
     /// Campaigns take turns.
-    fn pick_bulk(&mut self, running: &BTreeSet<CampaignId>, now: Millis) -> Option<Item> {
+    fn pick_bulk(&mut self, running: &BTreeMap<CampaignId, Pace>, now: Millis, edge: i64) -> Option<Item> {
         for _ in 0..self.turns.len() {
             let campaign = self.turns.pop_front()?;
             if self.bulk.get(&campaign).is_none_or(Queue::is_empty) {
@@ -267,7 +298,7 @@ impl Number {
                 continue;
             }
             self.turns.push_back(campaign);
-            if running.contains(&campaign)
+            if running.get(&campaign).is_some_and(|pace| pace.next_us <= edge)
                 && let Some(item) = self.pick(|n| n.bulk.get_mut(&campaign), now)
             {
                 return Some(item);
@@ -276,11 +307,14 @@ impl Number {
         None
     }
 
-    fn due(&self, running: &BTreeSet<CampaignId>) -> Option<Millis> {
+    fn due(&self, running: &BTreeMap<CampaignId, Pace>) -> Option<Millis> {
+        if self.is_full() {
+            return None;
+        }
         let first = |queue: &Queue| queue.first_key_value().map(|((at, _), _)| *at);
         let at = |us: i64| Millis(us.div_euclid(1000) - HORIZON_MS / 2);
         let urgent = first(&self.reply).into_iter().chain(first(&self.transactional)).min();
-        let bulk = self.bulk.iter().filter(|(campaign, _)| running.contains(campaign)).filter_map(|(_, queue)| first(queue)).min();
+        let bulk = self.bulk.iter().filter_map(|(campaign, queue)| Some(first(queue)?.max(at(running.get(campaign)?.next_us)))).min();
         let bulk = bulk.map(|ready| ready.max(at(self.next_bulk_us)));
         urgent.into_iter().chain(bulk).min().map(|ready| ready.max(at(self.next_us)).max(self.held_until))
     }
@@ -306,7 +340,7 @@ mod tests {
     #[test]
     fn replies_go_before_transactional_before_bulk() {
         let mut schedule = Schedule::default();
-        schedule.set_running(CampaignId::from_bytes([1; 16]), true);
+        schedule.run(CampaignId::from_bytes([1; 16]), 0);
         for (order, lane, to) in [(1, Lane::Bulk, "a"), (2, Lane::Transactional, "b"), (3, Lane::Reply, "c")] {
             schedule.add(item(order, lane, to));
         }
@@ -334,7 +368,7 @@ mod tests {
         schedule.add(item(1, Lane::Bulk, "a"));
         assert!(schedule.next(Millis(0)).is_none());
         assert_eq!(schedule.due(), None);
-        schedule.set_running(CampaignId::from_bytes([1; 16]), true);
+        schedule.run(CampaignId::from_bytes([1; 16]), 0);
         assert!(schedule.next(Millis(0)).is_some());
     }
 
@@ -359,12 +393,51 @@ mod tests {
         assert!(at[45] - at[0] >= 45 * 6_000);
     }
 
+    #[test]
+    fn a_throttled_campaign_keeps_its_pace_and_leaves_the_number_to_others() {
+        let mut schedule = Schedule::default();
+        schedule.run(CampaignId::from_bytes([1; 16]), 5);
+        for order in 0..20 {
+            schedule.add(item(order, Lane::Bulk, &order.to_string()));
+        }
+        let mut slots = Vec::new();
+        let mut now = Millis(1_000);
+        while slots.len() < 20 {
+            match schedule.next(now) {
+                Some((item, slot)) => {
+                    slots.push(slot.0);
+                    schedule.release("1", &item.to, now);
+                }
+                None => now = schedule.due().expect("something waits").max(now.plus(1)),
+            }
+        }
+        assert!(slots.windows(2).all(|pair| pair[1] - pair[0] >= 199), "{slots:?}");
+        assert!(slots[19] - slots[0] <= 19 * 201);
+    }
+
+    #[test]
+    fn while_no_answer_comes_few_claims_are_open() {
+        let mut schedule = Schedule::default();
+        for order in 0..1_000 {
+            schedule.add(item(order, Lane::Reply, &order.to_string()));
+        }
+        let mut claimed = 0;
+        for second in 0..60 {
+            while schedule.next(Millis(second * 1_000)).is_some() {
+                claimed += 1;
+            }
+        }
+        assert_eq!(claimed, DEFAULT_RATE * OPEN_MS / 1000);
+        schedule.release("1", "0", Millis(60_000));
+        assert!(schedule.next(Millis(60_000)).is_some());
+    }
+
     proptest! {
         #[test]
         fn slots_of_a_number_are_an_interval_apart(rate in 1i64..1000, steps in proptest::collection::vec((0i64..50, 0u8..4), 1..200)) {
             let mut schedule = Schedule::default();
             schedule.rate("1", rate);
-            schedule.set_running(CampaignId::from_bytes([1; 16]), true);
+            schedule.run(CampaignId::from_bytes([1; 16]), 0);
             let (mut now, mut order, mut slots) = (Millis(1_000), 0, Vec::new());
             for (ms, what) in steps {
                 now = now.plus(ms);
@@ -374,7 +447,8 @@ mod tests {
                     order += 1;
                     schedule.add(item(order, [Lane::Reply, Lane::Transactional, Lane::Bulk][what as usize], &order.to_string()));
                 }
-                while let Some((_, slot)) = schedule.next(now) {
+                while let Some((item, slot)) = schedule.next(now) {
+                    schedule.release("1", &item.to, now);
                     prop_assert!(slot >= now && slot.since(now) <= HORIZON_MS + 1_000 / rate + 1);
                     slots.push(slot.0);
                 }

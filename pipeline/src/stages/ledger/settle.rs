@@ -78,7 +78,14 @@ impl Ledger {
         self.again(cx, &mut send, outbound, until, result)
     }
 
-    fn fail(&mut self, cx: &mut Context<'_>, mut send: StateSend, outbound: &Outbound, code: Option<i32>, detail: Option<String>) -> Result<(), Poison> {
+    fn fail(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut send: StateSend,
+        outbound: &Outbound,
+        code: Option<i32>,
+        detail: Option<String>,
+    ) -> Result<(), Poison> {
         self.clear_timer(outbound.send_id, &mut send);
         send.state = SendState::Failed;
         send.outbound = None;
@@ -87,7 +94,14 @@ impl Ledger {
     }
 
     /// Proven negative: planned again, unless its campaign was cancelled meanwhile.
-    fn again(&mut self, cx: &mut Context<'_>, send: &mut StateSend, outbound: &Outbound, not_before: Millis, result: &SendResult) -> Result<(), Poison> {
+    fn again(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: &mut StateSend,
+        outbound: &Outbound,
+        not_before: Millis,
+        result: &SendResult,
+    ) -> Result<(), Poison> {
         self.clear_timer(outbound.send_id, send);
         if outbound.campaign.is_some_and(|campaign| self.is_cancelled(campaign)) {
             return self.cancel(cx, send.clone(), outbound);

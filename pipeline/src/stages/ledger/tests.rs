@@ -3,7 +3,9 @@ use sluice_schemas::codec::Codecs;
 use sluice_schemas::ids::{CampaignId, SendId, TenantId, TraceId};
 use sluice_schemas::record::{Claim, Control, ControlState, Demand, Event, Lane, LedgerEntry, Outbound, Outcome, SendResult, SendState};
 use sluice_schemas::time::Millis;
-use sluice_schemas::topics::{CAMPAIGN_CONTROL, CAMPAIGN_DEMAND, EVENTS, OUTBOUND_BULK, OUTBOUND_REPLY, SEND_CLAIMS, SEND_LEDGER, SEND_RESULTS};
+use sluice_schemas::topics::{
+    CAMPAIGN_CONTROL, CAMPAIGN_DEMAND, EVENTS, OUTBOUND_BULK, OUTBOUND_REPLY, SEND_CLAIMS, SEND_LEDGER, SEND_RESULTS,
+};
 
 use super::{Ledger, Settings};
 use crate::chain::{Chain, Context, Incoming};

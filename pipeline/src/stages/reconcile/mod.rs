@@ -126,7 +126,14 @@ impl Reconcile {
         Ok(())
     }
 
-    fn step(&self, cx: &mut Context<'_>, tenant: TenantId, id: SendId, state: &mut StateMessage, status: &EarlyStatus) -> Result<(), Poison> {
+    fn step(
+        &self,
+        cx: &mut Context<'_>,
+        tenant: TenantId,
+        id: SendId,
+        state: &mut StateMessage,
+        status: &EarlyStatus,
+    ) -> Result<(), Poison> {
         if !lattice::status_may_move(state.state, status.state) {
             return Ok(());
         }
@@ -143,7 +150,15 @@ impl Reconcile {
         }
     }
 
-    fn write(&self, cx: &mut Context<'_>, tenant: TenantId, id: SendId, state: &StateMessage, from: Option<SendState>, said: Said) -> Result<(), Poison> {
+    fn write(
+        &self,
+        cx: &mut Context<'_>,
+        tenant: TenantId,
+        id: SendId,
+        state: &StateMessage,
+        from: Option<SendState>,
+        said: Said,
+    ) -> Result<(), Poison> {
         let message = Message {
             tenant,
             account: state.account.clone(),
