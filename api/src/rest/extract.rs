@@ -35,7 +35,7 @@ impl From<JsonRejection> for Error {
 
 impl From<PathRejection> for Error {
     fn from(_: PathRejection) -> Self {
-        Self::NotFound("such thing: an id has 32 hexadecimal digits".into())
+        Self::NotFound("thing with such an id".into())
     }
 }
 
