@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::{Message as _, Offset, TopicPartitionList};
-use sluice_connectors::kafka::{self, transaction};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList};
+use sluice_connectors::kafka;
 use sluice_schemas::topics::Topic;
 
 const CALL: Duration = Duration::from_secs(10);
@@ -48,9 +49,20 @@ pub enum Next {
     Quiet,
 }
 
+/// Every error comes out of `poll` as well, and a partition's end, which counts as one here, is nothing to log.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "consumer");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
 /// A topic being read. Its calls block: use it on a blocking thread.
 pub struct Contents {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     unread: BTreeSet<i32>,
 }
 
@@ -58,7 +70,7 @@ impl Contents {
     /// Opens a topic.
     pub fn open(options: &kafka::Options, topic: &Topic, start: Start) -> Result<Self, kafka::Error> {
         let name = options.name(topic.name);
-        let consumer = transaction::reader(options)?;
+        let consumer = consumer(options)?;
         let partitions = partitions(&consumer, &name)?;
         let mut list = TopicPartitionList::new();
         match start {
@@ -74,7 +86,7 @@ impl Contents {
             }
         }
         consumer.assign(&list)?;
-        Ok(Self { consumer, unread: list.elements().iter().map(|element| element.partition()).collect() })
+        Ok(Self { consumer, unread: list.elements().iter().map(TopicPartitionListElem::partition).collect() })
     }
 
     /// The next record, waiting a moment for it.
@@ -97,7 +109,26 @@ impl Contents {
     }
 }
 
-fn partitions(consumer: &BaseConsumer, name: &str) -> Result<i32, kafka::Error> {
+/// The chains' reader is not told of a partition's end, and offsets alone do not tell it: behind the last record may lie any number of
+/// transaction markers. Hence a consumer of its own, which is told.
+fn consumer(options: &kafka::Options) -> Result<BaseConsumer<Quiet>, kafka::Error> {
+    let consumer = ClientConfig::new()
+        .set("bootstrap.servers", &options.brokers)
+        .set("security.protocol", &options.security_protocol)
+        .set("client.id", "sluice")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("group.id", options.name("tap"))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("auto.offset.reset", "error")
+        .set("fetch.wait.max.ms", "100")
+        .create_with_context(Quiet)?;
+    Ok(consumer)
+}
+
+fn partitions(consumer: &BaseConsumer<Quiet>, name: &str) -> Result<i32, kafka::Error> {
     let metadata = consumer.fetch_metadata(Some(name), CALL).map_err(|e| kafka::Error::Unreachable(e.to_string()))?;
     match metadata.topics().iter().find(|topic| topic.name() == name).map_or(0, |topic| topic.partitions().len()) {
         0 => Err(kafka::Error::Topic { topic: name.to_owned(), reason: "does not exist; run `sluice migrate`".into() }),
@@ -105,11 +136,17 @@ fn partitions(consumer: &BaseConsumer, name: &str) -> Result<i32, kafka::Error> 
     }
 }
 
-fn within(consumer: &BaseConsumer, name: &str, partitions: i32, partition: i32, offset: i64) -> Result<(), kafka::Error> {
+fn within(consumer: &BaseConsumer<Quiet>, name: &str, partitions: i32, partition: i32, offset: i64) -> Result<(), kafka::Error> {
     let missing = |reason: String| Err(kafka::Error::Topic { topic: name.to_owned(), reason });
     if !(0..partitions).contains(&partition) {
         return missing(format!("has no partition {partition}; it has 0 to {}", partitions - 1));
     }
     let (low, high) = consumer.fetch_watermarks(name, partition, CALL)?;
-    if (low..high).contains(&offset) { Ok(()) } else { missing(format!("partition {partition} holds offsets {low} to {}", high - 1)) }
+    if low == high {
+        missing(format!("partition {partition} is empty"))
+    } else if (low..high).contains(&offset) {
+        Ok(())
+    } else {
+        missing(format!("partition {partition} holds offsets {low} to {}", high - 1))
+    }
 }

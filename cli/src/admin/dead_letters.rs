@@ -148,7 +148,9 @@ fn show(options: &kafka::Options, form: Form, decoder: &Decoder, place: Place) -
 /// The row with the original key, and the original record decoded by its topic's schema; as it is where that fails.
 fn whole(options: &kafka::Options, found: &Found, decoder: &Decoder) -> Value {
     let mut row = row(found, decoder);
-    let Some((key, value, topic)) = decoder.original(found.value.as_deref().unwrap_or_default()) else { return row };
+    let stored = found.value.as_deref().unwrap_or_default();
+    // A letter that cannot be decoded is itself what is shown.
+    let (key, value, topic) = decoder.original(stored).unwrap_or_else(|| (found.key.clone(), stored.to_vec(), String::new()));
     row["key"] = bytes(&key);
     let name = topic.strip_prefix(&options.prefix).and_then(topics::find).and_then(|topic| topic.record);
     match name.map(|name| decoder.record(name, &value)) {
@@ -209,6 +211,13 @@ mod tests {
         let shown = whole(&options, &found, &Decoder::new(codecs));
         assert_eq!(shown["value"], "not framed");
         assert!(shown["error"].is_string());
+    }
+
+    #[test]
+    fn a_letter_that_is_no_letter_is_shown_as_it_is() {
+        let found = Found { partition: 1, offset: 2, timestamp_ms: 0, key: b"k".to_vec(), value: Some(b"garbage".to_vec()) };
+        let shown = whole(&kafka::Options::default(), &found, &Decoder::new(Codecs::unregistered()));
+        assert_eq!((&shown["kind"], &shown["key"], &shown["value"]), (&json!("frame"), &json!("k"), &json!("garbage")));
     }
 
     #[test]

@@ -33,9 +33,9 @@ impl Form {
     pub fn one(self, value: &Value, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         if self.json {
-            writeln!(out, "{value}")?
+            writeln!(out, "{value}")?;
         } else {
-            writeln!(out, "{text}")?
+            writeln!(out, "{text}")?;
         }
         out.flush()?;
         Ok(())

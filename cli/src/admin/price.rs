@@ -51,7 +51,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
                 for fault in &faults {
                     notice(&format!("{}: {fault}", file.display()));
                 }
-                return Err(Failure::data(anyhow!("the catalog was not imported: {} faults", faults.len())));
+                return Err(Failure::data(anyhow!("the catalog was not imported; faults: {}", faults.len())));
             }
             import(config, args.form, slug, &value).await
         }

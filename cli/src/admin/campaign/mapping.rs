@@ -134,21 +134,18 @@ fn placeholders(text: &str) -> Vec<String> {
 pub fn text(components: &Value, filled: &[Value]) -> String {
     let is = |component: &&Value| component["type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("body"));
     let body = components.as_array().into_iter().flatten().find(is).and_then(|body| body["text"].as_str()).unwrap_or_default();
-    let parameters = filled.iter().find(is).map(|body| &body["parameters"]).unwrap_or(&Value::Null);
+    let parameters = filled.iter().find(is).map_or(&Value::Null, |body| &body["parameters"]);
     let names = placeholders(body);
     let mut pieces = body.split("{{");
     let mut out = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        match piece.split_once("}}") {
-            Some((name, rest)) => {
-                let at = names.iter().position(|known| known == name.trim()).unwrap_or_default();
-                out.push_str(parameters[at]["text"].as_str().unwrap_or_default());
-                out.push_str(rest);
-            }
-            None => {
-                out.push_str("{{");
-                out.push_str(piece);
-            }
+        if let Some((name, rest)) = piece.split_once("}}") {
+            let at = names.iter().position(|known| known == name.trim()).unwrap_or_default();
+            out.push_str(parameters[at]["text"].as_str().unwrap_or_default());
+            out.push_str(rest);
+        } else {
+            out.push_str("{{");
+            out.push_str(piece);
         }
     }
     out
