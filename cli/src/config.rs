@@ -99,6 +99,9 @@ impl Default for Ledger {
     }
 }
 
+/// Read when no file is named and it exists.
+const DEFAULT_FILE: &str = "sluice.toml";
+
 /// Variables with a short name, as scripts know them, and the key that each sets.
 pub const SHORT: [(&str, &str); 9] = [
     ("SLUICE_INSTANCE", "instance"),
@@ -125,7 +128,8 @@ impl Config {
         match file {
             Some(path) if !path.exists() => return Err(Error(format!("{} does not exist", path.display()))),
             Some(path) => figment = figment.merge(Toml::file_exact(path)),
-            None => figment = figment.merge(Toml::file_exact("sluice.toml")),
+            None if Path::new(DEFAULT_FILE).exists() => figment = figment.merge(Toml::file_exact(DEFAULT_FILE)),
+            None => {}
         }
         let mut figment = figment.merge(Env::prefixed("SLUICE_").filter(|key| key.as_str().contains("__")).split("__"));
         for (variable, key) in SHORT {
@@ -160,7 +164,9 @@ impl Config {
             self.secrets.callback.iter().map(|(name, key)| (name.clone(), key.expose_secret().as_bytes().to_vec())).collect();
         keys.sort_by_key(|(name, _)| name != current);
         if keys.first().is_none_or(|(name, secret)| name != current || secret.len() < 16) {
-            return Err(Error("secrets.callback: add a key of 16 characters or more under the name that secrets.callback_current gives".into()));
+            return Err(Error(
+                "secrets.callback: add a key of 16 characters or more under the name that secrets.callback_current gives".into(),
+            ));
         }
         callback::Keys::new(&keys).ok_or_else(|| Error("secrets.callback: names have at most 8 characters and no dot".into()))
     }
@@ -176,7 +182,11 @@ fn named(e: &figment::Error) -> String {
     let source = e.metadata.as_ref().and_then(|m| m.source.as_ref()).map(|s| format!(" (in {s})")).unwrap_or_default();
     match &e.kind {
         figment::error::Kind::UnknownField(field, known) => {
-            format!("`{field}` is not a key{}; known: {}{source}", if key.is_empty() { String::new() } else { format!(" of `{key}`") }, known.join(", "))
+            format!(
+                "`{field}` is not a key{}; known: {}{source}",
+                if key.is_empty() { String::new() } else { format!(" of `{key}`") },
+                known.join(", ")
+            )
         }
         kind if key.is_empty() => format!("{kind}{source}"),
         kind => format!("`{key}`: {kind}{source}"),

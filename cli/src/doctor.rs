@@ -49,9 +49,18 @@ fn gravest(codes: &[u8]) -> Option<u8> {
 
 fn secrets(config: &Config) -> Vec<Check> {
     vec![
-        Check { what: "secrets.keys", found: config.keyring().map(|k| format!("`{}` wraps data keys", k.current())).map_err(Failure::from) },
-        Check { what: "secrets.callback", found: config.callback_keys().map(|_| "a key signs callback data".into()).map_err(Failure::from) },
-        Check { what: "ingress", found: config.ingress.check().map(|()| format!("listens on {}", config.ingress.listen)).map_err(Failure::from) },
+        Check {
+            what: "secrets.keys",
+            found: config.keyring().map(|k| format!("`{}` wraps data keys", k.current())).map_err(Failure::from),
+        },
+        Check {
+            what: "secrets.callback",
+            found: config.callback_keys().map(|_| "a key signs callback data".into()).map_err(Failure::from),
+        },
+        Check {
+            what: "ingress",
+            found: config.ingress.check().map(|()| format!("listens on {}", config.ingress.listen)).map_err(Failure::from),
+        },
         Check { what: "state_dir", found: folder(config) },
     ]
 }
@@ -95,7 +104,8 @@ async fn engines(config: &Config) -> Vec<Check> {
 
 fn topic_faults(found: &[(&'static sluice_schemas::topics::Topic, Finding)]) -> Result<String, String> {
     let missing = found.iter().filter(|(_, finding)| *finding == Finding::Missing).count();
-    let wrong: Vec<&str> = found.iter().filter(|(_, finding)| matches!(finding, Finding::Partitions(_))).map(|(topic, _)| topic.name).collect();
+    let wrong: Vec<&str> =
+        found.iter().filter(|(_, finding)| matches!(finding, Finding::Partitions(_))).map(|(topic, _)| topic.name).collect();
     match (missing, wrong.as_slice()) {
         (0, []) => Ok(format!("{} topics are as they should be", found.len())),
         (n, []) => Err(format!("{n} topics are missing; run `sluice migrate`")),

@@ -33,7 +33,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Runs roles until a signal ends them
-    #[command(after_help = "Example: sluice run --role intake --role ledger\nWithout --role it runs all of them; `sluice topology` names them.")]
+    #[command(
+        after_help = "Example: sluice run --role intake --role ledger\nWithout --role it runs all of them; `sluice topology` names them."
+    )]
     Run(run::Args),
     /// Prints what reads what, writes what, and what holds
     #[command(after_help = "Example: sluice topology --json | jq -r .name")]

@@ -33,7 +33,11 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
     }
     tell(args, "cql", &list("made", &scylla::migrate(&config.cql).await?.changes))?;
     let created = admin::migrate(&config.kafka).await?;
-    tell(args, "kafka", &if created.is_empty() { "topics are up to date".to_owned() } else { format!("created {} topics", created.len()) })?;
+    tell(
+        args,
+        "kafka",
+        &if created.is_empty() { "topics are up to date".to_owned() } else { format!("created {} topics", created.len()) },
+    )?;
     let versions = registry::register(&config.registry()).await?;
     tell(args, "registry", &format!("{} schemas are registered", versions.len()))
 }
@@ -45,8 +49,12 @@ async fn plan(config: &Config, args: &Args) -> Result<(), Failure> {
     for (topic, finding) in tokio::task::spawn_blocking(move || admin::plan(&kafka)).await?? {
         match finding {
             Finding::Present => {}
-            Finding::Missing => tell(args, "kafka", &format!("would create {} with {} partitions", config.kafka.name(topic.name), config.kafka.partitions))?,
-            Finding::Partitions(n) => tell(args, "kafka", &format!("{} has {n} partitions instead of {}", topic.name, config.kafka.partitions))?,
+            Finding::Missing => {
+                tell(args, "kafka", &format!("would create {} with {} partitions", config.kafka.name(topic.name), config.kafka.partitions))?
+            }
+            Finding::Partitions(n) => {
+                tell(args, "kafka", &format!("{} has {n} partitions instead of {}", topic.name, config.kafka.partitions))?
+            }
         }
     }
     Ok(())

@@ -25,4 +25,3 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
     axum::serve(listener, router(store)).with_graceful_shutdown(crate::run::signal()).await?;
     Ok(())
 }
-

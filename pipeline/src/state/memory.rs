@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Changes, Error, Read};
+use super::{Changes, Error, Read, Visit};
 
 /// State in memory: for tests, dry runs and simulation.
 #[derive(Debug, Default, Clone)]
@@ -34,7 +34,7 @@ impl Read for Memory {
         Ok(self.keyed.get(key).cloned())
     }
 
-    fn scan(&self, table: u8, row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error> {
         for (key, value) in self.keyed.range(vec![table]..vec![table + 1]) {
             row(&key[1..], value)?;
         }

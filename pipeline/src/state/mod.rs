@@ -34,15 +34,15 @@ impl Error {
     }
 }
 
-/// Key and value of a row.
-pub type Row = (Vec<u8>, Vec<u8>);
+/// What [`Read::scan`] calls with the key and value of each row.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
 
 /// Committed state.
 pub trait Read {
     /// The value of a key, table byte included.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
     /// Calls `row` for every row of a table, in key order, keys without the table byte.
-    fn scan(&self, table: u8, row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error>;
+    fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error>;
     /// The day on which dedup saw a hash last.
     fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error>;
 }

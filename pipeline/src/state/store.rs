@@ -3,7 +3,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, Error, Read};
+use super::{Changes, Error, Read, Visit};
 
 /// The embedded database of one chain instance: one keyspace pair per partition.
 pub struct Stores(Database);
@@ -113,7 +113,7 @@ impl Read for Store {
         Ok(self.keyed.get(key)?.map(|value| value.to_vec()))
     }
 
-    fn scan(&self, table: u8, row: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error> {
         for guard in self.keyed.prefix([table]) {
             let (key, value) = guard.into_inner()?;
             row(&key[1..], &value)?;
