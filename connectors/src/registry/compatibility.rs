@@ -88,7 +88,7 @@ fn inline(schema: &mut Schema, defined: &mut HashMap<Name, Schema>) {
         Schema::Map(map) => inline(&mut map.types, defined),
         Schema::Union(union) => {
             let mut variants = union.variants().to_vec();
-            for variant in variants.iter_mut() {
+            for variant in &mut variants {
                 inline(variant, defined);
             }
             if let Ok(inlined) = UnionSchema::new(variants) {

@@ -42,8 +42,8 @@ impl Person {
         };
         let mut person = Self { user_id: event.user_id.clone(), ..Self::default() };
         if let Some(contact) = &event.contact {
-            person.name = contact.name.clone();
-            person.phone = contact.wa_id.clone();
+            person.name.clone_from(&contact.name);
+            person.phone.clone_from(&contact.wa_id);
             person.user_id = person.user_id.or_else(|| contact.user_id.clone());
         }
         match id {
@@ -109,7 +109,7 @@ pub fn meet(mut conversation: Conversation, person: &Person) -> Conversation {
 
 /// A customer's message: opens the conversation and its window. One that comes late never shortens the window.
 pub fn inbound(mut conversation: Conversation, event: &Event, at: Millis, now: Millis) -> Conversation {
-    conversation.status = OPEN.to_owned();
+    OPEN.clone_into(&mut conversation.status);
     conversation.window_until_ms = conversation.window_until_ms.max(at.0 + WINDOW_MS);
     conversation.last_in_ms = conversation.last_in_ms.max(at.0);
     conversation.unread = conversation.unread.saturating_add(1);

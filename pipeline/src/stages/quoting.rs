@@ -89,39 +89,30 @@ impl Shop {
             Some(_) => (AWAITING, "awaiting_approval", render::waiting(language).to_owned()),
             None => ("answered", "quoted", render::text(&quote, language)),
         };
-        let record = self.record(id, about, status, &quote, approval.as_ref(), text, now);
+        let record = record(id, about, status, &quote, approval.as_ref(), text, now);
         Some(Answer { record: Some(record), kept: Some(Kept { quote, approval, language }), text: message, stage, pending: None })
     }
+}
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one record")]
-    fn record(
-        &self,
-        id: QuoteId,
-        about: &Conversation,
-        status: &str,
-        quote: &Quote,
-        approval: Option<&Approval>,
-        text: &str,
-        now: Millis,
-    ) -> Record {
-        let deadline = approval.map_or(quote.valid_until, |a| a.deadline);
-        Record {
-            tenant: about.tenant,
-            quote: id,
-            conversation: about.conversation,
-            account: about.account.clone(),
-            status: status.to_owned(),
-            total: quote.total.to_string(),
-            currency: quote.currency.clone(),
-            reasons: approval.map(|a| a.reasons.iter().map(sentence).collect()).unwrap_or_default(),
-            request: text.to_owned(),
-            detail: serde_json::to_string(quote).unwrap_or_default(),
-            created_ms: now.0,
-            updated_ms: now.0,
-            deadline_ms: deadline.as_millisecond(),
-            decided_by: None,
-            trace: sluice_schemas::ids::TraceId::default(),
-        }
+#[allow(clippy::too_many_arguments, reason = "the fields of one record")]
+fn record(id: QuoteId, about: &Conversation, status: &str, quote: &Quote, approval: Option<&Approval>, text: &str, now: Millis) -> Record {
+    let deadline = approval.map_or(quote.valid_until, |a| a.deadline);
+    Record {
+        tenant: about.tenant,
+        quote: id,
+        conversation: about.conversation,
+        account: about.account.clone(),
+        status: status.to_owned(),
+        total: quote.total.to_string(),
+        currency: quote.currency.clone(),
+        reasons: approval.map(|a| a.reasons.iter().map(sentence).collect()).unwrap_or_default(),
+        request: text.to_owned(),
+        detail: serde_json::to_string(quote).unwrap_or_default(),
+        created_ms: now.0,
+        updated_ms: now.0,
+        deadline_ms: deadline.as_millisecond(),
+        decided_by: None,
+        trace: sluice_schemas::ids::TraceId::default(),
     }
 }
 

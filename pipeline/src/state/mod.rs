@@ -58,9 +58,13 @@ pub struct Changes {
     undo: Vec<Undo>,
 }
 
+/// A value, or a deletion.
+type Entry = Option<Vec<u8>>;
+
 #[derive(Debug)]
 enum Undo {
-    Keyed(Vec<u8>, Option<Option<Vec<u8>>>),
+    /// Key, and what this transaction had for it before, if anything.
+    Keyed(Vec<u8>, Option<Entry>),
     Seen([u8; 16]),
 }
 

@@ -67,40 +67,19 @@ impl Intake {
     fn update(&mut self, cx: &mut Context<'_>, raw: &RawEvent) -> Result<(), Poison> {
         let parsed = meta::parse(&raw.context(), &raw.raw);
         if let Some(reason) = &parsed.reject {
-            return Err(Poison { stage: "dedup", kind: "unattributed", detail: reason.to_string(), tenant: raw.tenant });
+            return Err(Poison { stage: "dedup", kind: "unattributed", detail: reason.clone(), tenant: raw.tenant });
         }
         if !dedup::is_new(cx, raw.tenant, &parsed.dedup_key) {
             return Ok(());
         }
         let at = parsed.timestamp.map_or(Millis(raw.received_ms), |t| Millis(t.as_millisecond()));
         let person = Person::of(&parsed);
-        let conversation = self.find(cx, raw, &parsed, person.as_ref());
+        let conversation = find(cx, raw, &parsed, person.as_ref());
         self.write_event(cx, raw, &parsed, conversation, at)?;
         match (conversation, person) {
             (Some(id), Some(person)) => self.advance(cx, raw, &parsed, id, &person, at),
             _ => Ok(()),
         }
-    }
-
-    /// The conversation of this person, minted at first sight of a message; a status alone begins none.
-    fn find(&self, cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, person: Option<&Person>) -> Option<ConversationId> {
-        let person = person?;
-        let key = |alias: &str| [raw.tenant.as_bytes(), raw.account.as_bytes(), &[0], alias.as_bytes()].concat();
-        let known = person.aliases().find_map(|alias| {
-            let id = cx.state.get(ALIAS, &key(alias))?;
-            <[u8; 16]>::try_from(id.as_slice()).ok().map(ConversationId::from)
-        });
-        if known.is_none() && !begins(event.kind) {
-            return None;
-        }
-        let id = known.unwrap_or_else(|| ConversationId::mint(raw.tenant, &raw.account, person.address().unwrap_or_default()));
-        for alias in person.aliases() {
-            let key = key(alias);
-            if cx.state.get(ALIAS, &key).is_none() {
-                cx.state.put(ALIAS, &key, id.as_bytes().to_vec());
-            }
-        }
-        Some(id)
     }
 
     fn write_event(
@@ -180,23 +159,11 @@ impl Intake {
         let locale = self.memory.language(raw.tenant);
         let Some(answer) = shop.answer(&about, pending, text, &event.dedup_key, locale, cx.now) else { return Ok(about) };
         self.keep(cx, &about, answer.record.clone(), answer.kept.as_ref(), raw.trace)?;
-        self.remember(cx, &about, &answer);
+        remember(cx, &about, &answer);
         self.reply(cx, &about, person.address().unwrap_or_default(), &event.dedup_key, &answer.text, raw.trace)?;
         let quote = answer.record.as_ref().map(|record| record.quote).or(about.quote);
         let moved = conversation::answered(Conversation { stage: answer.stage.to_owned(), quote, ..about }, &answer.text, cx.now);
         Ok(moved)
-    }
-
-    fn remember(&self, cx: &mut Context<'_>, about: &Conversation, answer: &Answer) {
-        let key = about.conversation.as_bytes();
-        match answer.pending.as_ref().and_then(|request| serde_json::to_vec(request).ok()) {
-            Some(bytes) => cx.state.put(PENDING, key, bytes),
-            None => {
-                if cx.state.get(PENDING, key).is_some() {
-                    cx.state.delete(PENDING, key);
-                }
-            }
-        }
     }
 
     fn keep(
@@ -252,6 +219,39 @@ impl Intake {
         cx.state.put(CONVERSATION, conversation.conversation.as_bytes(), value.clone());
         cx.emit(CONVERSATIONS, topics::key(conversation.tenant, &conversation.conversation), value);
         Ok(())
+    }
+}
+
+/// The conversation of this person, minted at first sight of a message; a status alone begins none.
+fn find(cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, person: Option<&Person>) -> Option<ConversationId> {
+    let person = person?;
+    let key = |alias: &str| [raw.tenant.as_bytes(), raw.account.as_bytes(), &[0], alias.as_bytes()].concat();
+    let known = person.aliases().find_map(|alias| {
+        let id = cx.state.get(ALIAS, &key(alias))?;
+        <[u8; 16]>::try_from(id.as_slice()).ok().map(ConversationId::from)
+    });
+    if known.is_none() && !begins(event.kind) {
+        return None;
+    }
+    let id = known.unwrap_or_else(|| ConversationId::mint(raw.tenant, &raw.account, person.address().unwrap_or_default()));
+    for alias in person.aliases() {
+        let key = key(alias);
+        if cx.state.get(ALIAS, &key).is_none() {
+            cx.state.put(ALIAS, &key, id.as_bytes().to_vec());
+        }
+    }
+    Some(id)
+}
+
+fn remember(cx: &mut Context<'_>, about: &Conversation, answer: &Answer) {
+    let key = about.conversation.as_bytes();
+    match answer.pending.as_ref().and_then(|request| serde_json::to_vec(request).ok()) {
+        Some(bytes) => cx.state.put(PENDING, key, bytes),
+        None => {
+            if cx.state.get(PENDING, key).is_some() {
+                cx.state.delete(PENDING, key);
+            }
+        }
     }
 }
 

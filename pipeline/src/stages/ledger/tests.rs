@@ -130,7 +130,7 @@ impl Bench {
     fn tick(&mut self) -> bool {
         let Some(due) = self.chain.due() else { return false };
         self.now = self.now.max(due);
-        self.run(|chain, cx| chain.tick(cx));
+        self.run(Chain::tick);
         true
     }
 
@@ -289,8 +289,8 @@ proptest! {
         let mut bench = Bench::new();
         let (mut epoch, mut answered, mut settled) = (1, 0, 0);
         bench.control(epoch, ControlState::Running, audience);
-        let mut everything = steps.into_iter().chain(std::iter::repeat_n(9, 400));
-        while let Some(step) = everything.next() {
+        let everything = steps.into_iter().chain(std::iter::repeat_n(9, 400));
+        for step in everything {
             match step {
                 0 => { epoch += 1; bench.control(epoch, ControlState::Paused, audience); }
                 1 => { epoch += 1; bench.control(epoch, ControlState::Running, audience); }

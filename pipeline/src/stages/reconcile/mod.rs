@@ -40,7 +40,8 @@ pub struct Reconcile {
 #[derive(Deserialize)]
 struct Status {
     id: Option<String>,
-    status: Option<String>,
+    #[serde(rename = "status")]
+    moved: Option<String>,
     callback_data: Option<String>,
     #[serde(default)]
     errors: Vec<Fault>,
@@ -64,7 +65,7 @@ impl Reconcile {
         let from = before.as_ref().map(|m| m.state);
         let mut state = before.unwrap_or_else(|| first(&entry));
         if let Some(wamid) = &entry.wamid {
-            self.learn(cx, entry.send_id, &mut state, wamid);
+            learn(cx, entry.send_id, &mut state, wamid);
         }
         if from.is_none() || lattice::ledger_may_move(state.state, entry.state) {
             state.state = entry.state;
@@ -91,7 +92,7 @@ impl Reconcile {
 
     fn status(&self, cx: &mut Context<'_>, event: &Event) -> Result<(), Poison> {
         let Ok(status) = serde_json::from_str::<Status>(&event.event) else { return Ok(()) };
-        let (Some(wamid), Some(moved)) = (status.id.as_deref(), status.status.as_deref().and_then(lattice::of_status)) else {
+        let (Some(wamid), Some(moved)) = (status.id.as_deref(), status.moved.as_deref().and_then(lattice::of_status)) else {
             return Ok(());
         };
         let fault = status.errors.into_iter().next();
@@ -108,7 +109,7 @@ impl Reconcile {
         };
         let Some(id) = by_callback.or_else(by_wamid) else { return self.wait(cx, event, wamid, step) };
         let Some(mut state) = self.load(cx, id)? else { return self.wait(cx, event, wamid, step) };
-        self.learn(cx, id, &mut state, wamid);
+        learn(cx, id, &mut state, wamid);
         self.step(cx, event.tenant, id, &mut state, &step)?;
         self.save(cx, id, &state)
     }
@@ -141,13 +142,6 @@ impl Reconcile {
         state.state = status.state;
         state.at_ms = status.at_ms;
         self.write(cx, tenant, id, state, Some(from), Said { code: status.code, detail: status.detail.clone(), body: None })
-    }
-
-    fn learn(&self, cx: &mut Context<'_>, id: SendId, state: &mut StateMessage, wamid: &str) {
-        if state.wamid.as_deref() != Some(wamid) {
-            state.wamid = Some(wamid.to_owned());
-            cx.state.put(WAMID, &account_key(&state.account, wamid), id.as_bytes().to_vec());
-        }
     }
 
     fn write(
@@ -189,6 +183,13 @@ impl Reconcile {
     fn save(&self, cx: &mut Context<'_>, id: SendId, state: &StateMessage) -> Result<(), Poison> {
         cx.state.put(MESSAGE, id.as_bytes(), self.state.encode(state).map_err(bad(TenantId::UNKNOWN))?);
         Ok(())
+    }
+}
+
+fn learn(cx: &mut Context<'_>, id: SendId, state: &mut StateMessage, wamid: &str) {
+    if state.wamid.as_deref() != Some(wamid) {
+        state.wamid = Some(wamid.to_owned());
+        cx.state.put(WAMID, &account_key(&state.account, wamid), id.as_bytes().to_vec());
     }
 }
 
