@@ -50,10 +50,14 @@ async fn plan(config: &Config, args: &Args) -> Result<(), Failure> {
         match finding {
             Finding::Present => {}
             Finding::Missing => {
-                tell(args, "kafka", &format!("would create {} with {} partitions", config.kafka.name(topic.name), config.kafka.partitions))?
+                tell(
+                    args,
+                    "kafka",
+                    &format!("would create {} with {} partitions", config.kafka.name(topic.name), config.kafka.partitions),
+                )?;
             }
             Finding::Partitions(n) => {
-                tell(args, "kafka", &format!("{} has {n} partitions instead of {}", topic.name, config.kafka.partitions))?
+                tell(args, "kafka", &format!("{} has {n} partitions instead of {}", topic.name, config.kafka.partitions))?;
             }
         }
     }

@@ -84,7 +84,12 @@ impl Fault {
     pub const fn may_heal(&self) -> bool {
         matches!(
             self,
-            Self::Lost { .. } | Self::Open { .. } | Self::Unbooked { .. } | Self::Disowned { .. } | Self::Unheard { .. } | Self::Invented { .. }
+            Self::Lost { .. }
+                | Self::Open { .. }
+                | Self::Unbooked { .. }
+                | Self::Disowned { .. }
+                | Self::Unheard { .. }
+                | Self::Invented { .. }
         )
     }
 }

@@ -96,6 +96,7 @@ pub enum Better {
 
 /// One measure, as `sluice bench --json` prints it.
 #[derive(Debug, Clone, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the keys that scripts read")]
 pub struct Measure {
     /// Name of the benchmark.
     pub bench: &'static str,

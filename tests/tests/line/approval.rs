@@ -24,9 +24,7 @@ fn decide(system: &System, quote: &Value, action: &str, key: &str, body: &Value)
 
 fn status(system: &System, quote: &Value, wanted: &str) {
     let path = format!("/api/v1/quotes/{}", quote["id"].as_str().expect("an id"));
-    eventually(system, &format!("a quote that is {wanted}"), || {
-        (system.api_get(&path).ok()?["status"] == wanted).then_some(())
-    });
+    eventually(system, &format!("a quote that is {wanted}"), || (system.api_get(&path).ok()?["status"] == wanted).then_some(()));
 }
 
 /// The total as a customer reads it: grouped by the language's own sign.

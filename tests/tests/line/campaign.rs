@@ -60,7 +60,8 @@ fn a_paused_campaign_sends_nothing_and_a_resumed_one_reaches_everybody_once() {
     control(system, "resume", &id);
     let over = eventually(system, "the end of the campaign", || {
         let campaign = look();
-        (campaign["state"] == "completed" && campaign["funnel"]["failed"] == 1 && campaign["funnel"]["read"] == N as i64 - 1).then_some(campaign)
+        (campaign["state"] == "completed" && campaign["funnel"]["failed"] == 1 && campaign["funnel"]["read"] == N as i64 - 1)
+            .then_some(campaign)
     });
     // The simulated Meta cannot reach numbers that end in 0026.
     let failures: Vec<(&Value, &Value)> =

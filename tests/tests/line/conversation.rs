@@ -82,7 +82,8 @@ fn a_webhook_that_is_not_signed_by_meta_is_refused_and_does_nothing() {
     }
     answered(system, from, 1);
     assert_eq!(texts(system, from).len(), 2);
-    let ids: Vec<String> = Topics::of(system).all::<RawEvent>("events.raw").into_iter().map(|raw| String::from_utf8_lossy(&raw.raw).into_owned()).collect();
+    let ids: Vec<String> =
+        Topics::of(system).all::<RawEvent>("events.raw").into_iter().map(|raw| String::from_utf8_lossy(&raw.raw).into_owned()).collect();
     assert!(!ids.iter().any(|raw| raw.contains("wamid.FORGED0001")));
 }
 

@@ -48,11 +48,20 @@ pub fn eventually<T>(system: &System, what: &str, mut look: impl FnMut() -> Opti
     }
 }
 
-/// The last lines of the log that are more than information.
+/// What the log says beyond information, the newest last, each complaint once with how often it came.
 pub fn complaints(system: &System) -> String {
     let log = std::fs::read_to_string(system.dir().join("logs/sluice.log")).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().filter(|line| !line.contains(r#""level":"INFO""#)).collect();
-    lines[lines.len().saturating_sub(30)..].join("\n")
+    let noise = [r#""level":"INFO""#, "librdkafka: "];
+    let mut newest: BTreeMap<&str, (usize, usize, &str)> = BTreeMap::new();
+    for (number, line) in log.lines().enumerate().filter(|(_, line)| !noise.iter().any(|noise| line.contains(noise))) {
+        let what = line.split_once(r#","level""#).map_or(line, |(_, what)| what);
+        let times = newest.get(what).map_or(0, |(_, times, _)| *times);
+        newest.insert(what, (number, times + 1, line));
+    }
+    let mut newest: Vec<_> = newest.into_values().collect();
+    newest.sort_unstable();
+    let shown = newest.iter().map(|(_, times, line)| format!("{times} × {line}"));
+    shown.skip(newest.len().saturating_sub(30)).collect::<Vec<_>>().join("\n")
 }
 
 /// A customer writes; gives the message's id.
@@ -98,8 +107,8 @@ pub fn campaign(system: &System, name: &str, csv: &str, throttle: u32) -> Value 
 
 /// Good lines of such a CSV for the numbers `prefix0000` and on.
 pub fn audience(prefix: &str, n: usize) -> String {
-    let lines: String = (0..n).map(|i| format!("+{prefix}{i:04},Customer {i},{} %,spring-{i}\n", 5 + i % 10)).collect();
-    format!("phone,name,discount,code\n{lines}")
+    let lines: Vec<String> = (0..n).map(|i| format!("+{prefix}{i:04},Customer {i},{} %,spring-{i}\n", 5 + i % 10)).collect();
+    format!("phone,name,discount,code\n{}", lines.concat())
 }
 
 /// Runs `sluice campaign VERB ID`.

@@ -67,7 +67,8 @@ fn after_kills_at_any_moment_nothing_is_lost_and_nothing_is_sent_twice() {
             // A machine that is lost: everything must come back from the changelogs.
             fs::remove_dir_all(system.dir().join("state")).expect("the state is there");
         }
-        system.start_sluice().unwrap_or_else(|error| panic!("{error}"));
+        let took = system.start_sluice().unwrap_or_else(|error| panic!("{error}"));
+        println!("ready again after {took:?}");
     }
     traffic.customers_for(Duration::from_secs(1));
     let books = settle(&system, &traffic.recipients, &traffic.written);

@@ -11,6 +11,7 @@ mod books;
 mod browser;
 mod campaign;
 mod conversation;
+mod effects;
 mod harness;
 mod http;
 mod kill;

@@ -45,9 +45,14 @@ fn a_plan_names_what_is_missing_and_makes_nothing() {
         lines(&output)
     };
     let first = plan();
-    let topics = first.iter().filter(|line| line["part"] == "kafka" && line["what"].as_str().is_some_and(|what| what.starts_with("would create planned.")));
+    let topics = first
+        .iter()
+        .filter(|line| line["part"] == "kafka" && line["what"].as_str().is_some_and(|what| what.starts_with("would create planned.")));
     assert_eq!(topics.count(), sluice_schemas::topics::TOPICS.len(), "{first:#?}");
-    assert!(first.iter().any(|line| line["part"] == "cql" && line["what"].as_str().is_some_and(|what| what.contains("would make"))), "{first:#?}");
+    assert!(
+        first.iter().any(|line| line["part"] == "cql" && line["what"].as_str().is_some_and(|what| what.contains("would make"))),
+        "{first:#?}"
+    );
     assert_eq!(plan(), first);
     let here = lines(&run(system, &["migrate", "--plan", "--json"], &[]));
     assert!(!here.iter().any(|line| line["what"].as_str().is_some_and(|what| what.starts_with("would"))), "{here:#?}");
@@ -73,7 +78,8 @@ fn the_doctor_names_the_engine_that_does_not_answer() {
         let output = run(calm(), &["doctor", "--json"], &[(variable, address)]);
         assert_eq!(output.status.code(), Some(69), "{part}: {output:?}");
         let checks = lines(&output);
-        let faults: Vec<&str> = checks.iter().filter(|check| check["state"] == "fault").filter_map(|check| check["check"].as_str()).collect();
+        let faults: Vec<&str> =
+            checks.iter().filter(|check| check["state"] == "fault").filter_map(|check| check["check"].as_str()).collect();
         assert_eq!(faults, [part], "{checks:#?}");
     }
 }
@@ -92,7 +98,11 @@ fn the_doctor_names_the_key_that_is_wrong() {
 
 #[test]
 fn a_role_does_not_start_without_its_engine_and_says_which() {
-    let output = run(calm(), &["run", "--role", "outbox"], &[("SLUICE_POSTGRES", "postgres://postgres@127.0.0.1:9/sluice"), ("SLUICE_API__OPS_LISTEN", "127.0.0.1:0")]);
+    let output = run(
+        calm(),
+        &["run", "--role", "outbox"],
+        &[("SLUICE_POSTGRES", "postgres://postgres@127.0.0.1:9/sluice"), ("SLUICE_API__OPS_LISTEN", "127.0.0.1:0")],
+    );
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("127.0.0.1:9"), "{output:?}");
 }

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::io::Cursor;
 
 use jiff::Timestamp;
@@ -27,7 +28,7 @@ fn new(account: &str) -> New {
 pub async fn campaign(pool: &Pool, tenant: TenantId, account: &str, n: usize) -> Created {
     let mut file = String::from("phone,name\n");
     for i in 0..n {
-        file += &format!("+1555010{i:04},Ana {i}\n");
+        let _ = writeln!(file, "+1555010{i:04},Ana {i}");
     }
     campaigns::create(pool, tenant, &new(account), &Import::default(), Cursor::new(file)).await.expect("a campaign")
 }

@@ -112,8 +112,15 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
     }
 
+    /// Waits until nothing fades or moves any more.
+    fn still(&self) {
+        let moving = "document.getAnimations().some(animation => animation.playState === 'running')";
+        self.eventually("a page that stands still", || (self.value(moving) == false).then_some(()));
+    }
+
     /// Writes what is seen to `screenshots/NAME.png` in the folder of build outputs.
     pub fn screenshot(&self, name: &str) -> PathBuf {
+        self.still();
         let taken = self.devtools("Page.captureScreenshot", &json!({"format": "png"}));
         let image = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().expect("an image")).expect("base64");
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");

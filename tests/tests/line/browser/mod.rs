@@ -55,6 +55,7 @@ fn a_campaign_page_moves_by_itself_until_the_campaign_is_over() {
     browser.eventually("the last number", || (browser.text("#campaign .figure b") == "120").then_some(()));
     for (name, width, dark) in [("campaign-light", 1280, false), ("campaign-dark", 1280, true), ("campaign-narrow", 375, true)] {
         browser.looks_like(width, 900, dark);
+        browser.open(&format!("{console}/campaigns/{id}"));
         fits(&browser, name);
         println!("{}", browser.screenshot(name).display());
     }
@@ -95,7 +96,14 @@ fn one_click_approves_a_quote_and_the_conversation_shows_the_answer() {
 fn every_page_fits_its_screen_and_breaks_no_rule_of_the_content_policy() {
     let system = calm();
     let (browser, console) = signed_in(system);
-    for (path, name) in [("/", "home"), ("/stages", "stages"), ("/campaigns", "campaigns"), ("/campaigns/new", "campaign-new"), ("/conversations", "conversations"), ("/approvals", "approvals-list")] {
+    for (path, name) in [
+        ("/", "home"),
+        ("/stages", "stages"),
+        ("/campaigns", "campaigns"),
+        ("/campaigns/new", "campaign-new"),
+        ("/conversations", "conversations"),
+        ("/approvals", "approvals-list"),
+    ] {
         for (width, dark, form) in [(1280, true, "dark"), (375, false, "narrow")] {
             browser.looks_like(width, 900, dark);
             browser.open(&format!("{console}{path}"));
