@@ -66,6 +66,16 @@ impl ConsumerContext for Generation {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, _: &Rebalance<'_>) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
+
+    /// A pause outlives the assignment in which it was made: without this a rebalance during a back-off would leave the partitions
+    /// assigned and silent for good.
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance
+            && let Err(e) = consumer.resume(partitions)
+        {
+            tracing::error!(error = %e, "assigned partitions may stand still");
+        }
+    }
 }
 
 /// A raw batch in the order read, at most one rebalance generation old.
@@ -240,8 +250,6 @@ fn apply<E: std::fmt::Display>(
         consumer.pause(&assignment)?;
         wait(consumer, generation, Instant::now() + pause, stop)?;
         if stop.load(Ordering::Acquire) || consumer.context().0.load(Ordering::Acquire) != generation {
-            // What is assigned now may have been paused when it was assigned before.
-            consumer.resume(&consumer.assignment()?)?;
             return Ok(false);
         }
         consumer.resume(&assignment)?;
