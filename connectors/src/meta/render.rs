@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_page_message_carries_what_the_channel_knows() {
-        let body = render("instagram", "17", TEXT, "").expect("renders");
-        assert_eq!(body, r#"{"recipient":{"id":"17"},"message":{"text":"Hello"}}"#);
+        let body: Value = serde_json::from_str(&render("instagram", "17", TEXT, "").expect("renders")).expect("json");
+        assert_eq!(body, json!({ "recipient": { "id": "17" }, "message": { "text": "Hello" } }));
         assert!(render("instagram", "17", r#"{"type":"template"}"#, "").is_err());
         assert!(render("messenger", "17", "[]", "").is_err());
     }
