@@ -104,10 +104,10 @@ mod tests {
         let sends = [1, 2].map(|epoch| outbound(&campaign(), &demand(epoch), &row(json!({"name": "Ana"}))));
         assert_eq!(sends[0].send_id, sends[1].send_id);
         assert_eq!(sends[0].cause, "campaign/02020202-0202-0202-0202-020202020202/3/4");
-        assert_eq!(
-            sends[0].body,
-            r#"{"template":{"components":[{"parameters":[{"text":"Ana","type":"text"}],"type":"body"}],"language":{"code":"en_US"},"name":"offer"},"type":"template"}"#
-        );
+        let body: Value = serde_json::from_str(&sends[0].body).unwrap();
+        let parameters = json!([{"type": "body", "parameters": [{"type": "text", "text": "Ana"}]}]);
+        let template = json!({"name": "offer", "language": {"code": "en_US"}, "components": parameters});
+        assert_eq!(body, json!({"type": "template", "template": template}));
         assert_eq!(sends[0].suppressed, None);
     }
 
