@@ -69,6 +69,9 @@ fn perform(system: &System, show: &Show) -> Result<()> {
     let fresh = system.seed()?;
     show.say(if fresh { "tenant acme is seeded" } else { "tenant acme is there from an earlier run" });
     system.write_env()?;
+    if fresh {
+        configured(system, show)?;
+    }
     let mut campaign = play::run(system, show)?;
     announce(system);
     loop {
@@ -76,6 +79,24 @@ fn perform(system: &System, show: &Show) -> Result<()> {
         system.check()?;
         campaign.tell(system, show);
     }
+}
+
+/// Waits until the intake chain has taken the seeded configuration: a customer who writes before the catalogue is there gets
+/// no price. It comes through the outbox, so it is there when the chain has processed records and no more come.
+fn configured(system: &System, show: &Show) -> Result<()> {
+    const NAME: &str = "sluice_stage_records_total{chain=\"intake\",outcome=\"processed\"} ";
+    let (mut seen, mut still) = (0, 0);
+    for _ in 0..240 {
+        let metrics = system.metrics()?;
+        let now = metrics.lines().find_map(|line| line.strip_prefix(NAME)?.trim().parse::<u64>().ok()).unwrap_or_default();
+        still = if now > 0 && now == seen { still + 1 } else { 0 };
+        if still >= 6 {
+            return Ok(());
+        }
+        seen = now;
+        show.pause(Duration::from_millis(250))?;
+    }
+    anyhow::bail!("the chain `intake` has not taken the configuration within a minute")
 }
 
 fn announce(system: &System) {
