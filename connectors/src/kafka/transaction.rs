@@ -30,13 +30,21 @@ pub enum Change {
 #[derive(Default)]
 pub struct Changes {
     waiting: Mutex<VecDeque<Change>>,
+    /// Whether there may be some: asked before every record, so it must cost nothing.
+    any: AtomicBool,
     closing: AtomicBool,
 }
 
 impl Changes {
     /// The oldest wish not yet taken.
     pub fn take(&self) -> Option<Change> {
-        self.waiting.lock().ok()?.pop_front()
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut waiting = self.waiting.lock().ok()?;
+        let change = waiting.pop_front();
+        self.any.store(!waiting.is_empty(), Ordering::Release);
+        change
     }
 
     /// From now on partitions are given back at once: the loop has ended and closing the consumer waits for that.
@@ -47,6 +55,7 @@ impl Changes {
     fn put(&self, change: Change) {
         if let Ok(mut changes) = self.waiting.lock() {
             changes.push_back(change);
+            self.any.store(true, Ordering::Release);
         }
     }
 }
@@ -137,24 +146,27 @@ pub struct Landed(Mutex<LandedInner>);
 #[derive(Default)]
 struct LandedInner {
     failed: Option<KafkaError>,
-    offsets: BTreeMap<u64, i64>,
+    offsets: BTreeMap<usize, i64>,
 }
 
 impl ClientContext for Landed {}
 
 impl ProducerContext for Landed {
     /// 0 for records whose offset nobody needs.
-    type DeliveryOpaque = Box<u64>;
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, mark: Box<u64>) {
-        let Ok(mut inner) = self.0.lock() else { return };
+    fn delivery(&self, result: &DeliveryResult<'_>, mark: usize) {
         match result {
-            Ok(message) if *mark != 0 => {
-                inner.offsets.insert(*mark, message.offset());
+            Ok(_) if mark == 0 => {}
+            Ok(message) => {
+                if let Ok(mut inner) = self.0.lock() {
+                    inner.offsets.insert(mark, message.offset());
+                }
             }
-            Ok(_) => {}
             Err((e, _)) => {
-                inner.failed.get_or_insert_with(|| e.clone());
+                if let Ok(mut inner) = self.0.lock() {
+                    inner.failed.get_or_insert_with(|| e.clone());
+                }
             }
         }
     }
@@ -189,8 +201,8 @@ impl Producer {
     }
 
     /// Adds a record; waits while the local queue is full. A `mark` other than 0 makes its offset readable after the commit.
-    pub fn send(&self, topic: &str, partition: i32, key: &[u8], payload: Option<&[u8]>, mark: u64) -> Result<(), Error> {
-        let mut record = BaseRecord::with_opaque_to(topic, Box::new(mark)).partition(partition).key(key);
+    pub fn send(&self, topic: &str, partition: i32, key: &[u8], payload: Option<&[u8]>, mark: usize) -> Result<(), Error> {
+        let mut record = BaseRecord::with_opaque_to(topic, mark).partition(partition).key(key);
         if let Some(payload) = payload {
             record = record.payload(payload);
         }
@@ -237,7 +249,7 @@ impl Producer {
     }
 
     /// Offset at which the record marked `mark` landed.
-    pub fn landed(&self, mark: u64) -> Option<i64> {
+    pub fn landed(&self, mark: usize) -> Option<i64> {
         self.0.context().0.lock().ok()?.offsets.get(&mark).copied()
     }
 }

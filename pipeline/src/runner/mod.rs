@@ -22,12 +22,13 @@ use sluice_connectors::kafka::{self, Options};
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::time::Millis;
 
+use crate::cell;
 use crate::chain::{Chain, Incoming};
 use crate::state::{self, Stores};
 use crate::topology::{ChainTopics, Role};
 
 pub use metrics::Metrics;
-use partition::Partition;
+use partition::{Out, Partition};
 
 /// Why a chain stopped.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +49,12 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
-    /// A record of ours cannot be encoded: a bug, not an input.
-    #[error("encode: {0}")]
-    Encode(#[from] sluice_schemas::codec::Error),
+    /// A chain that cannot go on.
+    #[error(transparent)]
+    Cell(#[from] cell::Error),
+    /// A record of ours cannot be encoded or decoded: a bug, not an input.
+    #[error("journal: {0}")]
+    Journal(#[from] sluice_schemas::codec::Error),
 }
 
 impl Error {
@@ -60,7 +64,8 @@ impl Error {
             Self::Kafka(e) => e.kind(),
             Self::State(e) => e.kind(),
             Self::Restore { .. } => "restore",
-            Self::Encode(e) => e.kind(),
+            Self::Cell(e) => e.kind(),
+            Self::Journal(e) => e.kind(),
         }
     }
 
@@ -78,6 +83,8 @@ const WINDOW_RECORDS: usize = 10_000;
 const WINDOW_BYTES: usize = 32 << 20;
 /// Longest wait for a record when nothing is due.
 const IDLE: Duration = Duration::from_millis(100);
+/// Records between two looks at timers, window and group: about a millisecond of work.
+const BURST: usize = 32;
 
 /// What a chain instance needs.
 pub struct Setup {
@@ -167,11 +174,7 @@ impl Runner<'_> {
         while !stop.load(Ordering::Acquire) {
             self.changes()?;
             let wait = self.wait();
-            // The message borrows the consumer, the handler needs the rest of `self`: the partitions leave for its time.
-            let mut partitions = std::mem::take(&mut self.partitions);
-            let handled = self.poll(&mut partitions, wait);
-            self.partitions = partitions;
-            let idle = !handled?;
+            let idle = self.burst(wait)?;
             self.tick()?;
             if self.must_commit(idle) {
                 self.commit()?;
@@ -208,7 +211,7 @@ impl Runner<'_> {
         let mut list = TopicPartitionList::new();
         for (id, partition) in &self.partitions {
             for (input, name) in self.names.inputs.iter().enumerate() {
-                let at = partition.positions[input];
+                let at = partition.cell.positions()[input];
                 let offset = if at == 0 { Offset::Beginning } else { Offset::Offset(at) };
                 list.add_partition_offset(name, *id, offset).map_err(kafka::Error::from)?;
             }
@@ -232,52 +235,62 @@ impl Runner<'_> {
             return Duration::ZERO;
         }
         let now = Millis::now();
-        let due = self.partitions.values().filter_map(|p| p.chain.due()).min();
+        let due = self.partitions.values().filter_map(|p| p.cell.due()).min();
         due.map_or(IDLE, |due| Duration::from_millis(due.since(now).clamp(0, IDLE.as_millis() as i64) as u64))
     }
 
-    /// Polls once; returns whether a record came.
-    fn poll(&mut self, partitions: &mut BTreeMap<i32, Partition>, wait: Duration) -> Result<bool, Error> {
+    /// Takes what comes, at most [`BURST`] records; returns whether nothing more was there.
+    fn burst(&mut self, wait: Duration) -> Result<bool, Error> {
         // Not through `self`, so that the message does not borrow all of it.
-        let Self { consumer, producer, window, setup, names, metrics, .. } = self;
-        let message = match consumer.poll(wait) {
-            None => return Ok(false),
-            Some(Ok(message)) => message,
-            Some(Err(e)) => return passing(e).map(|()| false),
-        };
-        let Some(partition) = partitions.get_mut(&message.partition()) else { return Ok(true) };
-        let Some(input) = names.inputs.iter().position(|name| name == message.topic()) else { return Ok(true) };
-        let wall = Millis::now();
-        let at = match message.timestamp() {
-            Timestamp::NotAvailable => wall,
-            Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Millis(ms),
-        };
-        let incoming = Incoming {
-            topic: setup.role.reads[input],
-            key: message.key().unwrap_or_default(),
-            value: message.payload().unwrap_or_default(),
-            offset: message.offset(),
-            at,
-        };
-        open(producer, window)?;
-        let before = partition.bytes;
-        partition.record(input, &incoming, wall, setup, names, producer, metrics)?;
-        if let Some(window) = window {
+        let Self { consumer, producer, window, setup, names, metrics, partitions, .. } = self;
+        let out = Out { setup, names, producer, metrics };
+        let (mut wait, mut wall) = (wait, None);
+        for _ in 0..BURST {
+            let message = match consumer.poll(wait) {
+                None => return Ok(true),
+                Some(Ok(message)) => message,
+                Some(Err(e)) => return passing(e).map(|()| true),
+            };
+            wait = Duration::ZERO;
+            let Some(partition) = partitions.get_mut(&message.partition()) else { continue };
+            let Some(input) = names.inputs.iter().position(|name| name == message.topic()) else { continue };
+            let at = match message.timestamp() {
+                Timestamp::NotAvailable => Millis::now(),
+                Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Millis(ms),
+            };
+            // The clock is read once a burst, and again where it may be behind a record.
+            let wall = match &mut wall {
+                Some(wall) if at <= *wall => *wall,
+                wall => *wall.insert(Millis::now()),
+            };
+            let incoming = Incoming {
+                topic: setup.role.reads[input],
+                key: message.key().unwrap_or_default(),
+                value: message.payload().unwrap_or_default(),
+                offset: message.offset(),
+                at,
+            };
+            let window = open(producer, window)?;
+            let before = partition.bytes;
+            partition.record(input, &incoming, wall, &out)?;
             window.records += 1;
             window.bytes += partition.bytes - before;
-            if window.records % 256 == 0 {
-                producer.poll();
+            metrics.event_age_seconds.set(wall.since(at) as f64 / 1000.0);
+            if partition.cell.suspect() {
+                return Ok(true);
             }
         }
-        Ok(true)
+        producer.poll();
+        Ok(false)
     }
 
     fn tick(&mut self) -> Result<(), Error> {
         let now = Millis::now();
-        for partition in self.partitions.values_mut() {
-            if partition.chain.due().is_some_and(|due| due <= now) {
-                open(&self.producer, &mut self.window)?;
-                partition.tick(now, &self.names, &self.producer, &self.metrics)?;
+        let Self { producer, window, setup, names, metrics, partitions, .. } = self;
+        for partition in partitions.values_mut() {
+            if partition.cell.due().is_some_and(|due| due <= now) && !partition.cell.suspect() {
+                open(producer, window)?;
+                partition.tick(now, &Out { setup, names, producer, metrics })?;
             }
         }
         Ok(())
@@ -292,20 +305,24 @@ impl Runner<'_> {
     fn commit(&mut self) -> Result<(), Error> {
         let Some(window) = self.window.take() else { return Ok(()) };
         let started = Instant::now();
-        let mut offsets = TopicPartitionList::new();
-        for (id, partition) in self.partitions.iter_mut().filter(|(_, p)| p.touched()) {
-            partition.write_state(self.setup, &self.names, &self.producer, &self.metrics)?;
+        let (mut offsets, mut sealed) = (TopicPartitionList::new(), Vec::new());
+        let out = Out { setup: self.setup, names: &self.names, producer: &self.producer, metrics: &self.metrics };
+        for (id, partition) in self.partitions.iter_mut().filter(|(_, p)| p.cell.touched()) {
+            partition.write_state(&out)?;
+            sealed.push(*id);
             for (input, name) in self.names.inputs.iter().enumerate() {
                 let mut element = offsets.add_partition(name, *id);
-                element.set_offset(Offset::Offset(partition.positions[input])).map_err(kafka::Error::from)?;
+                element.set_offset(Offset::Offset(partition.cell.positions()[input])).map_err(kafka::Error::from)?;
                 if input == 0 {
-                    element.set_metadata(partition.sequence.to_string());
+                    element.set_metadata(partition.cell.sequence().to_string());
                 }
             }
         }
         self.producer.commit(&self.consumer, &offsets)?;
-        for partition in self.partitions.values_mut().filter(|p| p.touched()) {
-            partition.committed(&self.producer)?;
+        for id in sealed {
+            if let Some(partition) = self.partitions.get_mut(&id) {
+                partition.committed(&self.producer)?;
+            }
         }
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
         self.metrics.batch_records.observe(window.records as f64);
@@ -321,12 +338,11 @@ impl Runner<'_> {
     }
 }
 
-fn open(producer: &Producer, window: &mut Option<Window>) -> Result<(), Error> {
+fn open<'w>(producer: &Producer, window: &'w mut Option<Window>) -> Result<&'w mut Window, Error> {
     if window.is_none() {
         producer.begin()?;
-        *window = Some(Window { opened: Instant::now(), records: 0, bytes: 0 });
     }
-    Ok(())
+    Ok(window.get_or_insert_with(|| Window { opened: Instant::now(), records: 0, bytes: 0 }))
 }
 
 /// Errors that the client repairs by itself are logged; a position that no longer exists or a fence ends the chain.

@@ -14,6 +14,7 @@ use sluice_schemas::record::Journal;
 
 use super::partition::{JOURNAL_KEY, Partition, unpack};
 use super::{Error, Names, Setup};
+use crate::cell::Cell;
 use crate::state::{Changes, Position, Store, Stores};
 
 /// Without progress for this long the restore fails loudly: twice the transaction time-out, after which every transaction
@@ -43,11 +44,8 @@ pub(super) fn partitions(
 
 fn revive(setup: &Setup, id: i32, store: Store, place: Position) -> Result<Partition, Error> {
     let journal = if place.sequence == 0 { Journal::default() } else { setup.codecs.of::<Journal>().decode(&place.journal)? };
-    let position = |topic: &&str| journal.inputs.iter().find(|input| input.topic == **topic).map_or(0, |input| input.offset);
-    let positions = setup.role.reads.iter().map(position).collect();
-    let mut chain = (setup.make)();
-    chain.load(&store)?;
-    Ok(Partition::new(id, chain, store, place, &journal, positions))
+    let cell = Cell::revive(setup.role, id, &setup.codecs, (setup.make)(), &store, &journal)?;
+    Ok(Partition::new(id, cell, store, place))
 }
 
 fn one(setup: &Setup, names: &Names, store: &Store, id: i32, target: i64, reader: &mut Option<BaseConsumer>) -> Result<Position, Error> {

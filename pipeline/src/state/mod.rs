@@ -6,8 +6,7 @@
 mod memory;
 mod store;
 
-use std::collections::BTreeMap;
-
+use indexmap::{IndexMap, IndexSet};
 use sluice_schemas::time::Millis;
 
 pub use memory::Memory;
@@ -47,25 +46,31 @@ pub trait Read {
     fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error>;
 }
 
-/// Uncommitted changes of one transaction.
+/// Hashes are not keyed by anything an outsider chooses freely, and the order of these maps is that of insertion: the
+/// hasher decides nothing but speed.
+type Hasher = foldhash::fast::RandomState;
+
+/// Uncommitted changes of one transaction, in the order of the first change of each key: a replay must give the same.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Key with table byte → value, or `None` for a deletion.
-    pub keyed: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// Hashes that dedup saw first in this transaction, in order.
-    pub seen: Vec<[u8; 16]>,
-    seen_index: std::collections::HashSet<[u8; 16]>,
+    pub keyed: IndexMap<Vec<u8>, Entry, Hasher>,
+    /// Hashes that dedup saw first in this transaction.
+    pub seen: IndexSet<[u8; 16], Hasher>,
     undo: Vec<Undo>,
 }
 
 /// A value, or a deletion.
-type Entry = Option<Vec<u8>>;
+pub type Entry = Option<Vec<u8>>;
 
 #[derive(Debug)]
 enum Undo {
-    /// Key, and what this transaction had for it before, if anything.
-    Keyed(Vec<u8>, Option<Entry>),
-    Seen([u8; 16]),
+    /// The newest key was not there before.
+    New,
+    /// What the key at this index had before.
+    Changed(usize, Entry),
+    /// The newest hash.
+    Seen,
 }
 
 impl Changes {
@@ -78,15 +83,12 @@ impl Changes {
     pub fn rollback(&mut self) {
         while let Some(step) = self.undo.pop() {
             match step {
-                Undo::Keyed(key, Some(before)) => {
-                    self.keyed.insert(key, before);
+                Undo::New => {
+                    self.keyed.pop();
                 }
-                Undo::Keyed(key, None) => {
-                    self.keyed.remove(&key);
-                }
-                Undo::Seen(hash) => {
+                Undo::Changed(index, before) => self.keyed[index] = before,
+                Undo::Seen => {
                     self.seen.pop();
-                    self.seen_index.remove(&hash);
                 }
             }
         }
@@ -97,9 +99,16 @@ impl Changes {
         self.keyed.is_empty() && self.seen.is_empty()
     }
 
-    /// Forgets everything: after a commit or an abort.
+    /// Forgets everything, and keeps the room: after a commit or an abort.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.keyed.clear();
+        self.seen.clear();
+        self.undo.clear();
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Entry) {
+        let (index, before) = self.keyed.insert_full(key, value);
+        self.undo.push(before.map_or(Undo::New, |before| Undo::Changed(index, before)));
     }
 }
 
@@ -142,31 +151,25 @@ impl<'a> View<'a> {
 
     /// Sets `key` in `table`.
     pub fn put(&mut self, table: u8, key: &[u8], value: Vec<u8>) {
-        self.change(full_key(table, key), Some(value));
+        self.changes.put(full_key(table, key), Some(value));
     }
 
     /// Removes `key` from `table`.
     pub fn delete(&mut self, table: u8, key: &[u8]) {
-        self.change(full_key(table, key), None);
-    }
-
-    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let before = self.changes.keyed.insert(key.clone(), value);
-        self.changes.undo.push(Undo::Keyed(key, before));
+        self.changes.put(full_key(table, key), None);
     }
 
     /// Remembers `hash`; returns whether it was already known and not older than [`DEDUP_DAYS`].
     pub fn check_and_set(&mut self, hash: [u8; 16], now: Millis) -> bool {
-        if self.changes.seen_index.contains(&hash) {
+        if self.changes.seen.contains(&hash) {
             return true;
         }
         let known = Self::or_fail(self.failed, self.committed.seen(&hash));
         if known.is_some_and(|seen| day(now).saturating_sub(seen) <= DEDUP_DAYS) {
             return true;
         }
-        self.changes.seen_index.insert(hash);
-        self.changes.seen.push(hash);
-        self.changes.undo.push(Undo::Seen(hash));
+        self.changes.seen.insert(hash);
+        self.changes.undo.push(Undo::Seen);
         false
     }
 }

@@ -17,6 +17,9 @@ pub struct Journal {
     pub packed_sequence: i64,
     /// Build that ran it.
     pub build: String,
+    /// Whether the chain's memory was rebuilt from state just before: what is kept in memory only began anew.
+    #[serde(default)]
+    pub loaded: bool,
 }
 
 /// Next offset to read of an input topic.

@@ -1,0 +1,345 @@
+//! One partition of a chain, without Kafka: what the runner, a replay and the simulation have in common.
+//!
+//! A cell feeds its chain one record or tick after another, keeps what they change and write until somebody makes it
+//! durable, and notes in the journal whatever a replay could not find out from the topics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sluice_schemas::codec::{self, Codec, Codecs};
+use sluice_schemas::ids::TenantId;
+use sluice_schemas::record::{DeadLetter, InputOffset, Journal, Run};
+use sluice_schemas::time::Millis;
+use sluice_schemas::topics::{self, EVENTS_DEAD_LETTER};
+
+use crate::chain::{Chain, Context, Emit, Incoming, Poison};
+use crate::state::{self, Changes, Read, View};
+use crate::topology::Role;
+
+/// Run of a tick in the journal.
+pub const TICK: i32 = -1;
+
+/// Why a cell cannot go on. A record's own failure is none: it goes to the dead letters.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The committed state cannot be read.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// A record of ours cannot be encoded: a bug, not an input.
+    #[error("encode: {0}")]
+    Encode(#[from] codec::Error),
+    /// A timer's handler panicked: there is no record to bury, and the timer would fire again at once.
+    #[error("the chain {0} panicked in a tick")]
+    Tick(&'static str),
+}
+
+impl Error {
+    /// Stable name for metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::State(e) => e.kind(),
+            Self::Encode(e) => e.kind(),
+            Self::Tick(_) => "tick",
+        }
+    }
+}
+
+/// A partition of a chain with its open transaction.
+pub struct Cell {
+    role: &'static Role,
+    partition: i32,
+    chain: Box<dyn Chain>,
+    letters: Codec<DeadLetter>,
+    /// Next offset of each input, in the order of the topology.
+    positions: Vec<i64>,
+    sequence: i64,
+    clock: Millis,
+    packed_sequence: i64,
+    /// Whether the chain's memory was rebuilt from state and no transaction has told so yet.
+    loaded: bool,
+    /// Whether a panic may have left the chain's memory half changed.
+    suspect: bool,
+    changes: Changes,
+    out: Vec<Emit>,
+    runs: Vec<Run>,
+}
+
+impl Cell {
+    /// The cell that `journal` left behind; the default journal for one that has never run. Loads the chain's memory.
+    pub fn revive(
+        role: &'static Role,
+        partition: i32,
+        codecs: &Codecs,
+        mut chain: Box<dyn Chain>,
+        committed: &dyn Read,
+        journal: &Journal,
+    ) -> Result<Self, Error> {
+        chain.load(committed)?;
+        let position = |topic: &&str| journal.inputs.iter().find(|input| input.topic == **topic).map_or(0, |input| input.offset);
+        Ok(Self {
+            role,
+            partition,
+            chain,
+            letters: codecs.of(),
+            positions: role.reads.iter().map(position).collect(),
+            sequence: journal.sequence,
+            clock: Millis(journal.clock_ms),
+            packed_sequence: journal.packed_sequence,
+            loaded: true,
+            suspect: false,
+            changes: Changes::default(),
+            out: Vec::new(),
+            runs: Vec::new(),
+        })
+    }
+
+    /// Feeds a record of input number `input`, read while the wall clock showed `wall`. What it writes is in
+    /// [`Cell::outputs`]. Returns why it went to the dead letters, if it did.
+    pub fn record(&mut self, committed: &dyn Read, input: usize, incoming: &Incoming<'_>, wall: Millis) -> Result<Option<Poison>, Error> {
+        // A producer's clock that runs ahead must not carry the partition's clock with it.
+        let clamped = incoming.at > wall;
+        let now = self.clock.max(incoming.at.min(wall));
+        self.note(input as i32, now, clamped);
+        self.positions[input] = incoming.offset + 1;
+        let poison = self.attempt(committed, now, |chain, cx| chain.record(cx, incoming))?;
+        if let Some(poison) = &poison {
+            self.bury(incoming, poison)?;
+        }
+        Ok(poison)
+    }
+
+    /// Fires the timers due at `wall`.
+    pub fn tick(&mut self, committed: &dyn Read, wall: Millis) -> Result<(), Error> {
+        let now = self.clock.max(wall);
+        self.note(TICK, now, true);
+        let poison = self.attempt(committed, now, |chain, cx| {
+            chain.tick(cx);
+            Ok(())
+        })?;
+        poison.map_or(Ok(()), |_| Err(Error::Tick(self.role.name)))
+    }
+
+    /// When [`Cell::tick`] wants to be called next.
+    pub fn due(&self) -> Option<Millis> {
+        self.chain.due()
+    }
+
+    /// Runs the chain once; a failure or panic leaves no trace in changes and outputs.
+    fn attempt(
+        &mut self,
+        committed: &dyn Read,
+        now: Millis,
+        run: impl FnOnce(&mut dyn Chain, &mut Context<'_>) -> Result<(), Poison>,
+    ) -> Result<Option<Poison>, Error> {
+        self.clock = now;
+        self.changes.savepoint();
+        self.out.clear();
+        let mut failed = None;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut cx = Context { now, state: View::new(committed, &mut self.changes, &mut failed), out: &mut self.out };
+            run(self.chain.as_mut(), &mut cx)
+        }));
+        if let Some(e) = failed {
+            return Err(e.into());
+        }
+        let poison = match outcome {
+            Ok(Ok(())) => return Ok(None),
+            Ok(Err(poison)) => poison,
+            Err(_) => {
+                self.suspect = true;
+                Poison { stage: self.role.name, kind: "panic", detail: "the stage panicked".into(), tenant: TenantId::UNKNOWN }
+            }
+        };
+        self.changes.rollback();
+        self.out.clear();
+        Ok(Some(poison))
+    }
+
+    /// Ticks and records whose clock is not their own timestamp start a run of their own: the run carries the clock.
+    fn note(&mut self, input: i32, clock: Millis, apart: bool) {
+        match self.runs.last_mut() {
+            Some(run) if run.input == input && !apart => run.count += 1,
+            _ => self.runs.push(Run { input, count: 1, clock_ms: clock.0 }),
+        }
+    }
+
+    fn bury(&mut self, incoming: &Incoming<'_>, poison: &Poison) -> Result<(), Error> {
+        tracing::warn!(
+            stage = poison.stage, kind = poison.kind, tenant = %poison.tenant, topic = incoming.topic, offset = incoming.offset,
+            "dead letter: {}", poison.detail
+        );
+        let letter = DeadLetter {
+            tenant: poison.tenant,
+            stage: poison.stage.into(),
+            kind: poison.kind.into(),
+            detail: poison.detail.clone(),
+            topic: incoming.topic.into(),
+            partition: self.partition,
+            offset: incoming.offset,
+            timestamp_ms: incoming.at.0,
+            attempt: 1,
+            build: crate::BUILD.into(),
+            key: incoming.key.to_vec(),
+            value: incoming.value.to_vec(),
+        };
+        let value = self.letters.encode(&letter)?;
+        self.out.push(Emit { topic: EVENTS_DEAD_LETTER, key: topics::key(poison.tenant, &incoming.topic).into_bytes(), value });
+        Ok(())
+    }
+
+    /// Records written by the last [`Cell::record`] or [`Cell::tick`], in order.
+    pub fn outputs(&self) -> &[Emit] {
+        &self.out
+    }
+
+    /// What the open transaction changed so far.
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Whether the open transaction has anything of this partition.
+    pub fn touched(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// Next offset of each input, in the order of the topology.
+    pub fn positions(&self) -> &[i64] {
+        &self.positions
+    }
+
+    /// Sequence of the newest transaction, sealed or committed.
+    pub const fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    /// Day of the stages' clock, as dedup counts.
+    pub fn day(&self) -> u16 {
+        state::day(self.clock)
+    }
+
+    /// Closes the transaction: nothing more may be fed before [`Cell::committed`].
+    pub fn seal(&mut self) -> Journal {
+        self.sequence += 1;
+        if !self.changes.seen.is_empty() {
+            self.packed_sequence = self.sequence;
+        }
+        Journal {
+            sequence: self.sequence,
+            generation: 0,
+            clock_ms: self.clock.0,
+            inputs: (self.role.reads.iter().zip(&self.positions))
+                .map(|(topic, offset)| InputOffset { topic: (*topic).into(), offset: *offset })
+                .collect(),
+            runs: std::mem::take(&mut self.runs),
+            packed_sequence: self.packed_sequence,
+            build: crate::BUILD.into(),
+            loaded: std::mem::take(&mut self.loaded),
+        }
+    }
+
+    /// Whether nothing more may be fed before a commit: after a panic the memory has to be rebuilt from committed state.
+    pub const fn suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Begins the next transaction: what the last one changed is now in the `committed` state.
+    pub fn committed(&mut self, committed: &dyn Read) -> Result<(), Error> {
+        self.changes.clear();
+        self.out.clear();
+        if std::mem::take(&mut self.suspect) {
+            self.chain.load(committed)?;
+            self.loaded = true;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Memory;
+    use crate::topology;
+
+    /// Counts records in state and in memory; fails or panics where a record says so, after it has changed both.
+    #[derive(Default)]
+    struct Counter(u64);
+
+    impl Chain for Counter {
+        fn load(&mut self, state: &dyn Read) -> Result<(), state::Error> {
+            let stored = state.get(&[1, b'n'])?.and_then(|bytes| bytes.try_into().ok());
+            self.0 = stored.map_or(0, u64::from_be_bytes);
+            Ok(())
+        }
+
+        fn record(&mut self, cx: &mut Context<'_>, record: &Incoming<'_>) -> Result<(), Poison> {
+            self.0 += 1;
+            cx.state.put(1, b"n", self.0.to_be_bytes().to_vec());
+            cx.emit("events", "k", record.value.to_vec());
+            assert!(record.value != b"panic", "planted");
+            Ok(())
+        }
+
+        fn tick(&mut self, _: &mut Context<'_>) {
+            panic!("planted");
+        }
+
+        fn due(&self) -> Option<Millis> {
+            None
+        }
+    }
+
+    fn cell(state: &Memory) -> Cell {
+        let role = topology::role("intake").expect("a chain");
+        Cell::revive(role, 0, &Codecs::unregistered(), Box::<Counter>::default(), state, &Journal::default()).expect("revives")
+    }
+
+    fn incoming(offset: i64, at: i64, value: &[u8]) -> Incoming<'_> {
+        Incoming { topic: "events.raw", key: b"k", value, offset, at: Millis(at) }
+    }
+
+    fn commit(cell: &mut Cell, state: &mut Memory) -> Journal {
+        let journal = cell.seal();
+        state.apply(cell.changes(), cell.day());
+        cell.committed(state).expect("goes on");
+        journal
+    }
+
+    #[test]
+    fn a_panic_costs_its_record_only_and_memory_is_rebuilt_from_state() {
+        let mut state = Memory::default();
+        let mut cell = cell(&state);
+        for (offset, value) in [(0, b"a".as_slice()), (1, b"panic")] {
+            let poison = cell.record(&state, 0, &incoming(offset, 10, value), Millis(20)).expect("goes on");
+            assert_eq!(poison.map(|p| p.kind), (offset == 1).then_some("panic"));
+        }
+        assert_eq!(cell.outputs().iter().map(|emit| emit.topic).collect::<Vec<_>>(), [EVENTS_DEAD_LETTER]);
+        assert!(cell.suspect());
+        assert!(commit(&mut cell, &mut state).loaded);
+        assert!(!cell.suspect());
+        cell.record(&state, 0, &incoming(2, 10, b"b"), Millis(20)).expect("goes on");
+        let journal = commit(&mut cell, &mut state);
+        assert!(journal.loaded, "a replay must rebuild its memory at the same place");
+        assert_eq!(state.get(&[1, b'n']).expect("reads"), Some(2_u64.to_be_bytes().to_vec()));
+        cell.record(&state, 0, &incoming(3, 10, b"c"), Millis(20)).expect("goes on");
+        assert!(!commit(&mut cell, &mut state).loaded);
+    }
+
+    #[test]
+    fn a_panic_in_a_tick_ends_the_chain() {
+        let state = Memory::default();
+        assert_eq!(cell(&state).tick(&state, Millis(1)).expect_err("ends").kind(), "tick");
+    }
+
+    #[test]
+    fn the_journal_tells_the_clock_of_records_that_do_not_carry_it() {
+        let mut state = Memory::default();
+        let mut cell = cell(&state);
+        // The third record's producer is ahead of our clock, the fourth is not.
+        for (offset, at) in [(0, 10), (1, 12), (2, 99), (3, 21)] {
+            cell.record(&state, 0, &incoming(offset, at, b"a"), Millis(20 + offset)).expect("goes on");
+        }
+        let journal = commit(&mut cell, &mut state);
+        let runs: Vec<_> = journal.runs.iter().map(|run| (run.input, run.count, run.clock_ms)).collect();
+        assert_eq!(runs, [(0, 2, 10), (0, 2, 22)]);
+        assert_eq!((journal.sequence, journal.clock_ms, journal.inputs[0].offset), (1, 22, 4));
+    }
+}
