@@ -7,6 +7,7 @@ use sluice_schemas::codec::Codecs;
 
 use crate::auth::throttle::Throttle;
 use crate::data::rates::Rates;
+use crate::data::travel;
 use crate::live::{Hub, replay};
 use crate::{Options, Stages};
 
@@ -27,6 +28,8 @@ pub struct State {
     pub hub: Hub,
     /// Reads changes again from Kafka, for streams that are resumed.
     pub replay: replay::Reader,
+    /// Reads what a conversation was at a moment.
+    pub(crate) travel: travel::Reader,
     /// How each stage keeps up; fed by the task that measures.
     pub stages: Stages,
     /// Settled units of each campaign over the last minutes.
@@ -51,6 +54,7 @@ impl State {
             history,
             producer,
             replay: replay::Reader::new(kafka, codecs.clone()),
+            travel: travel::Reader::new(kafka, codecs.clone()),
             codecs,
             hub: Hub::default(),
             stages: Stages::default(),

@@ -78,11 +78,8 @@ fn folder(config: &Config) -> Result<String, Failure> {
 }
 
 async fn engines(config: &Config) -> Vec<Check> {
-    let kafka = config.kafka.clone();
-    let topics = tokio::task::spawn_blocking(move || admin::plan(&kafka)).await;
-    let topics = match topics {
-        Ok(Ok(found)) => topic_faults(&found).map_err(|fault| anyhow::anyhow!(fault).into()),
-        Ok(Err(e)) => Err(e.into()),
+    let topics = match admin::plan(&config.kafka).await {
+        Ok(found) => topic_faults(&found).map_err(|fault| anyhow::anyhow!(fault).into()),
         Err(e) => Err(e.into()),
     };
     let postgres = match postgres::Pool::new(&config.postgres) {
@@ -104,10 +101,13 @@ async fn engines(config: &Config) -> Vec<Check> {
 
 fn topic_faults(found: &[(&'static sluice_schemas::topics::Topic, Finding)]) -> Result<String, String> {
     let missing = found.iter().filter(|(_, finding)| *finding == Finding::Missing).count();
+    let differing: Vec<&str> =
+        found.iter().filter(|(_, finding)| matches!(finding, Finding::Settings(_))).map(|(topic, _)| topic.name).collect();
     let wrong: Vec<&str> =
         found.iter().filter(|(_, finding)| matches!(finding, Finding::Partitions(_))).map(|(topic, _)| topic.name).collect();
     match (missing, wrong.as_slice()) {
-        (0, []) => Ok(format!("{} topics are as they should be", found.len())),
+        (0, []) if differing.is_empty() => Ok(format!("{} topics are as they should be", found.len())),
+        (0, []) => Err(format!("{} lack settings; run `sluice migrate`", differing.join(", "))),
         (n, []) => Err(format!("{n} topics are missing; run `sluice migrate`")),
         (_, wrong) => Err(format!("kafka.partitions does not fit {}; set it to what the cluster has", wrong.join(", "))),
     }

@@ -32,11 +32,11 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     tell(args, "cql", &list("made", &scylla::migrate(&config.cql).await?.changes))?;
-    let created = admin::migrate(&config.kafka).await?;
+    let touched = admin::migrate(&config.kafka).await?;
     tell(
         args,
         "kafka",
-        &if created.is_empty() { "topics are up to date".to_owned() } else { format!("created {} topics", created.len()) },
+        &if touched.is_empty() { "topics are up to date".to_owned() } else { format!("created or set {} topics", touched.len()) },
     )?;
     let versions = registry::register(&config.registry()).await?;
     tell(args, "registry", &format!("{} schemas are registered", versions.len()))
@@ -45,8 +45,7 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
 async fn plan(config: &Config, args: &Args) -> Result<(), Failure> {
     tell(args, "postgres", &sql("would make", &postgres::plan(&config.postgres).await?))?;
     tell(args, "cql", &list("would make", &scylla::plan(&config.cql).await?.changes))?;
-    let kafka = config.kafka.clone();
-    for (topic, finding) in tokio::task::spawn_blocking(move || admin::plan(&kafka)).await?? {
+    for (topic, finding) in admin::plan(&config.kafka).await? {
         match finding {
             Finding::Present => {}
             Finding::Missing => {
@@ -56,6 +55,7 @@ async fn plan(config: &Config, args: &Args) -> Result<(), Failure> {
                     &format!("would create {} with {} partitions", config.kafka.name(topic.name), config.kafka.partitions),
                 )?;
             }
+            Finding::Settings(settings) => tell(args, "kafka", &format!("would set {} of {}", settings.join(", "), topic.name))?,
             Finding::Partitions(n) => {
                 tell(args, "kafka", &format!("{} has {n} partitions instead of {}", topic.name, config.kafka.partitions))?;
             }

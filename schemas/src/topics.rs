@@ -9,6 +9,8 @@ pub enum Cleanup {
     After(i64),
     /// Keeps the newest record of each key.
     Compact,
+    /// Keeps every record for this long, in milliseconds, and after it the newest of each key.
+    CompactAfter(i64),
 }
 
 /// One topic.
@@ -26,7 +28,8 @@ pub struct Topic {
     pub doc: &'static str,
 }
 
-/// Raw events, journals and unrouted updates are kept this long: the reach of a replay.
+/// Raw events, journals and unrouted updates are kept this long: the reach of a replay. Compacted topics that a chain reads keep every
+/// record as long, or a replay would miss versions that the chain had seen; so do the states that time travel answers from.
 pub const HISTORY: i64 = 30 * Millis::DAY;
 /// Dedup remembers 8 days; its changelog a day more.
 pub const DEDUP_LOG: i64 = 9 * Millis::DAY;
@@ -46,18 +49,18 @@ topics! {
     EVENTS_DEAD_LETTER = "events.dead-letter", Some("dead_letter"), Cleanup::After(HISTORY), false, "Records that a stage could not process.";
     EVENTS = "events", Some("event"), Cleanup::After(WEEK), false, "Deduplicated facts, understood.";
     CONVERSATION_COMMANDS = "conversation.commands", Some("command"), Cleanup::After(HISTORY), true, "Decisions of people about conversations and quotes.";
-    CONVERSATIONS = "conversations", Some("conversation"), Cleanup::Compact, false, "State of each conversation after its last change.";
-    QUOTES = "quotes", Some("quote"), Cleanup::Compact, false, "State of each quote after its last change.";
+    CONVERSATIONS = "conversations", Some("conversation"), Cleanup::CompactAfter(HISTORY), false, "State of each conversation after its last change.";
+    QUOTES = "quotes", Some("quote"), Cleanup::CompactAfter(HISTORY), false, "State of each quote after its last change.";
     OUTBOUND_REPLY = "outbound.reply", Some("outbound"), Cleanup::After(WEEK), false, "Sends that answer a person who waits.";
     OUTBOUND_TRANSACTIONAL = "outbound.transactional", Some("outbound"), Cleanup::After(WEEK), false, "Sends that an event or a request asked for.";
     OUTBOUND_BULK = "outbound.bulk", Some("outbound"), Cleanup::After(WEEK), false, "Sends of campaigns.";
-    CAMPAIGN_CONTROL = "campaign.control", Some("control"), Cleanup::Compact, false, "What each campaign shall do, by home.";
+    CAMPAIGN_CONTROL = "campaign.control", Some("control"), Cleanup::CompactAfter(HISTORY), false, "What each campaign shall do, by home.";
     CAMPAIGN_DEMAND = "campaign.demand", Some("demand"), Cleanup::After(Millis::DAY), false, "The ledger's pulls for audience rows.";
     SEND_CLAIMS = "send.claims", Some("claim"), Cleanup::After(WEEK), false, "Leave to transmit, committed before the first byte.";
     SEND_RESULTS = "send.results", Some("send_result"), Cleanup::After(WEEK), true, "What became of each attempt.";
     SEND_LEDGER = "send.ledger", Some("ledger_entry"), Cleanup::After(WEEK), false, "Every step of every send up to its acceptance.";
     MESSAGES = "messages", Some("message"), Cleanup::After(HISTORY), false, "Every step of every outbound message, one lifecycle each.";
-    CONFIG = "config", Some("config"), Cleanup::Compact, false, "Configuration of each tenant, by version.";
+    CONFIG = "config", Some("config"), Cleanup::CompactAfter(HISTORY), false, "Configuration of each tenant, by version.";
     JOURNAL_INTAKE = "journal.intake", Some("journal"), Cleanup::After(HISTORY), false, "Transactions of the chain `intake`.";
     JOURNAL_LEDGER = "journal.ledger", Some("journal"), Cleanup::After(HISTORY), false, "Transactions of the chain `ledger`.";
     JOURNAL_RECONCILE = "journal.reconcile", Some("journal"), Cleanup::After(HISTORY), false, "Transactions of the chain `reconcile`.";

@@ -2,12 +2,14 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use sluice_schemas::time::Millis;
 use uuid::Uuid;
 
 use super::page::{Failed, Shell, page};
 use super::person::Person;
-use crate::data::paging::Paging;
-use crate::data::{commands, history, quotes};
+use crate::Error;
+use crate::data::paging::{self, Paging};
+use crate::data::{commands, history, quotes, travel};
 use crate::view::{Clock, Conversation, Message, Page, Quote, Window};
 
 #[derive(Default, Deserialize)]
@@ -36,8 +38,10 @@ pub(super) async fn list(State(app): State<crate::State>, person: Person, Query(
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Before {
+pub(super) struct Look {
     before: Option<String>,
+    /// Wall clock of the business, without a zone, as the browser's field gives it.
+    at: Option<String>,
 }
 
 #[derive(Template)]
@@ -50,6 +54,8 @@ struct ConversationPage {
     older: Option<String>,
     quotes: Vec<Quote>,
     window: Window,
+    /// The moment that is shown, as the field takes it, and in words; none for now.
+    past: Option<(String, String)>,
     clock: Clock,
     key: Uuid,
 }
@@ -58,12 +64,18 @@ pub(super) async fn show(
     State(app): State<crate::State>,
     person: Person,
     Path(id): Path<Uuid>,
-    Query(before): Query<Before>,
+    Query(look): Query<Look>,
 ) -> Result<Response, Failed> {
     let tenant = person.actor.tenant;
-    let (c, window_until_ms) = history::conversation(&app, tenant, id).await?;
-    let here = super::page::address(&format!("/conversations/{id}"), &[("before", before.before.as_ref())]);
-    let messages = history::messages(&app, tenant, id, &Paging { cursor: before.before, limit: None }).await?;
+    let here = super::page::address(&format!("/conversations/{id}"), &[("before", look.before.as_ref()), ("at", look.at.as_ref())]);
+    let at = look.at.as_deref().filter(|at| !at.is_empty()).map(|at| moment(&person.clock, at)).transpose()?;
+    let (c, window_until_ms) = match at {
+        None => history::conversation(&app, tenant, id).await?,
+        Some(at) => travel::conversation(&app, tenant, id, at).await?,
+    };
+    // Messages up to the moment; an older page lies before it anyway.
+    let cursor = look.before.or_else(|| at.map(|at| paging::encode(at.0 + 1, "")));
+    let messages = history::messages(&app, tenant, id, &Paging { cursor, limit: None }).await?;
     let transaction = app.pool.tenant(tenant).await?;
     let quotes = quotes::of_conversation(&transaction, id).await?;
     transaction.commit().await?;
@@ -74,10 +86,18 @@ pub(super) async fn show(
         messages: messages.data,
         older: messages.next_cursor,
         quotes,
-        window: Window::of(window_until_ms, person.clock.millis()),
+        window: Window::of(window_until_ms, at.map_or(person.clock.millis(), |at| at.0)),
+        past: look.at.zip(at.map(|at| person.clock.words(at.0))),
         clock: person.clock,
         key: Uuid::now_v7(),
     })
+}
+
+/// The whole of the minute or second that the field names counts.
+fn moment(clock: &Clock, at: &str) -> Result<Millis, Error> {
+    let until = clock.parse(at).ok_or_else(|| Error::field("at", "give a date and a time, such as 2026-11-26T09:30"))?;
+    let end = if at.len() <= "2026-11-26T09:30".len() { 59_999 } else { 999 };
+    Ok(Millis((until + end).min(clock.millis())))
 }
 
 #[derive(Deserialize)]

@@ -52,18 +52,22 @@ pub async fn recent(app: &State, tenant: TenantId, paging: &Paging, q: &str) -> 
 
 /// One conversation, and the end of its window in milliseconds.
 pub async fn conversation(app: &State, tenant: TenantId, id: Uuid) -> Result<(Conversation, i64), Error> {
-    let snapshot = archive(app)?.conversation(tenant, ConversationId(id)).await?;
-    let snapshot = snapshot.ok_or_else(|| Error::NotFound("conversation".into()))?;
+    let snapshot = snapshot(app, tenant, id).await?;
     let until = snapshot.window_until_ms;
     Ok((shown(snapshot), until))
+}
+
+/// One conversation as the archive has it.
+pub async fn snapshot(app: &State, tenant: TenantId, id: Uuid) -> Result<Snapshot, Error> {
+    let snapshot = archive(app)?.conversation(tenant, ConversationId(id)).await?;
+    snapshot.ok_or_else(|| Error::NotFound("conversation".into()))
 }
 
 /// Messages of a conversation: the newest page before the cursor, oldest first.
 pub async fn messages(app: &State, tenant: TenantId, id: Uuid, paging: &Paging) -> Result<Page<Message>, Error> {
     let limit = usize::try_from(paging.limit()?).unwrap_or(1);
     let archive = archive(app)?;
-    let newest = archive.conversation(tenant, ConversationId(id)).await?;
-    let snapshot = newest.ok_or_else(|| Error::NotFound("conversation".into()))?;
+    let snapshot = snapshot(app, tenant, id).await?;
     let since = Some(Millis(snapshot.created_ms)).filter(|since| since.0 > 0);
     let mut rows = archive.messages(tenant, ConversationId(id), paging.parts()?, since, limit + 1).await?;
     let more = rows.len() > limit;
@@ -82,7 +86,8 @@ fn fits(snapshot: &Snapshot, q: &str) -> bool {
     q.is_empty() || named(&snapshot.name) || named(&snapshot.user_id) || numbered
 }
 
-fn shown(snapshot: Snapshot) -> Conversation {
+/// A conversation as it is shown.
+pub fn shown(snapshot: Snapshot) -> Conversation {
     Conversation {
         id: snapshot.conversation.0,
         account: snapshot.account,

@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod paging;
 pub mod quotes;
 pub mod rates;
+pub mod travel;
 pub mod upload;
 
 use sluice_connectors::postgres;

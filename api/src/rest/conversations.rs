@@ -10,7 +10,7 @@ use super::quotes::Recorded;
 use crate::Error;
 use crate::auth::Actor;
 use crate::data::paging::Paging;
-use crate::data::{commands, history, idempotency};
+use crate::data::{commands, history, idempotency, travel};
 use crate::error::Problem;
 use crate::view::{Conversation, Message, Page};
 
@@ -39,13 +39,29 @@ pub(super) async fn list(
     Ok(Answer(history::recent(&app, actor.tenant, &paging, search.q.as_deref().unwrap_or_default()).await?))
 }
 
-/// One conversation.
-#[utoipa::path(get, path = "/conversations/{id}", tag = "conversations", params(("id" = Uuid, Path)), responses(
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Moment {
+    /// RFC 3339: the conversation as it was at this moment, at most 30 days ago. Now when left out.
+    at: Option<String>,
+}
+
+/// One conversation, now or as it was at a moment.
+#[utoipa::path(get, path = "/conversations/{id}", tag = "conversations", params(("id" = Uuid, Path), Moment), responses(
     (status = 200, body = Conversation),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Conversation>, Error> {
-    Ok(Answer(history::conversation(&app, actor.tenant, id).await?.0))
+pub(super) async fn get(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Query(moment): Query<Moment>,
+) -> Result<Answer<Conversation>, Error> {
+    let (conversation, _) = match moment.at {
+        None => history::conversation(&app, actor.tenant, id).await?,
+        Some(at) => travel::conversation(&app, actor.tenant, id, travel::moment(&at)?).await?,
+    };
+    Ok(Answer(conversation))
 }
 
 /// Messages of a conversation: the newest page, each page oldest first; `next_cursor` leads to older ones.

@@ -37,6 +37,18 @@ impl Clock {
         self.now.start_of_day().map_or_else(|_| self.millis(), |at| at.timestamp().as_millisecond())
     }
 
+    /// The moment that a date and time without a zone names here, in milliseconds since the epoch.
+    pub fn parse(&self, local: &str) -> Option<i64> {
+        let local: jiff::civil::DateTime = local.trim().parse().ok()?;
+        Some(local.to_zoned(self.now.time_zone().clone()).ok()?.timestamp().as_millisecond())
+    }
+
+    /// A moment in words, to the second: `26 Nov 2026, 09:30:00`.
+    pub fn words(&self, ms: i64) -> String {
+        let at = Timestamp::from_millisecond(ms).unwrap_or_default().to_zoned(self.now.time_zone().clone());
+        at.strftime("%-d %b %Y, %H:%M:%S").to_string()
+    }
+
     /// How a page shows this moment.
     pub fn moment(&self, at: Timestamp) -> Moment {
         let local = at.to_zoned(self.now.time_zone().clone());

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod consumer;
 pub mod lag;
+pub mod log;
 pub mod producer;
 pub mod transaction;
 

@@ -16,4 +16,5 @@ mod harness;
 mod http;
 mod kill;
 mod outage;
+mod travel;
 mod verbs;
