@@ -7,9 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sluice_schemas::codec::{self, Codec, Codecs};
 use sluice_schemas::ids::TenantId;
-use sluice_schemas::record::{DeadLetter, InputOffset, Journal, Run};
+use sluice_schemas::record::{DeadLetter, InputOffset, Journal, Original, Run};
+use sluice_schemas::redrive::Mark;
 use sluice_schemas::time::Millis;
-use sluice_schemas::topics::{self, EVENTS_DEAD_LETTER};
+use sluice_schemas::topics::EVENTS_DEAD_LETTER;
 
 use crate::chain::{Chain, Context, Emit, Incoming, Poison};
 use crate::state::{self, Changes, Read, View};
@@ -17,6 +18,9 @@ use crate::topology::Role;
 
 /// Run of a tick in the journal.
 pub const TICK: i32 = -1;
+
+/// Table of redriven records that were taken: first place → clock. No chain has a table of this byte.
+pub const REDRIVEN: u8 = 255;
 
 /// Why a cell cannot go on. A record's own failure is none: it goes to the dead letters.
 #[derive(Debug, thiserror::Error)]
@@ -95,12 +99,17 @@ impl Cell {
     /// Feeds a record of input number `input`, read while the wall clock showed `wall`. What it writes is in
     /// [`Cell::outputs`]. Returns why it went to the dead letters, if it did.
     pub fn record(&mut self, committed: &dyn Read, input: usize, incoming: &Incoming<'_>, wall: Millis) -> Result<Option<Poison>, Error> {
+        let role = self.role.name;
         // A producer's clock that runs ahead must not carry the partition's clock with it.
         let clamped = incoming.at > wall;
         let now = self.clock.max(incoming.at.min(wall));
         self.note(input as i32, now, clamped);
         self.positions[input] = incoming.offset + 1;
-        let poison = self.attempt(committed, now, |chain, cx| chain.record(cx, incoming))?;
+        let mark = Mark::find(incoming.headers);
+        let poison = self.attempt(committed, now, |chain, cx| match &mark {
+            Some(mark) if mark.role != role || !first(cx, mark) => Ok(()),
+            _ => chain.record(cx, incoming),
+        })?;
         if let Some(poison) = &poison {
             self.bury(incoming, poison)?;
         }
@@ -167,22 +176,18 @@ impl Cell {
             stage = poison.stage, kind = poison.kind, tenant = %poison.tenant, topic = incoming.topic, offset = incoming.offset,
             "dead letter: {}", poison.detail
         );
-        let letter = DeadLetter {
-            tenant: poison.tenant,
-            stage: poison.stage.into(),
-            kind: poison.kind.into(),
-            detail: poison.detail.clone(),
-            topic: incoming.topic.into(),
+        let record = Original {
+            topic: incoming.topic,
             partition: self.partition,
             offset: incoming.offset,
             timestamp_ms: incoming.at.0,
-            attempt: 1,
-            build: crate::BUILD.into(),
-            key: incoming.key.to_vec(),
-            value: incoming.value.to_vec(),
+            key: incoming.key,
+            value: incoming.value,
+            headers: incoming.headers,
         };
+        let letter = DeadLetter::new(record, poison.failure(self.role.name));
         let value = self.letters.encode(&letter)?;
-        self.out.push(Emit { topic: EVENTS_DEAD_LETTER, key: topics::key(poison.tenant, &incoming.topic).into_bytes(), value });
+        self.out.push(Emit { topic: EVENTS_DEAD_LETTER, key: letter.record_key(), value });
         Ok(())
     }
 
@@ -253,6 +258,16 @@ impl Cell {
     }
 }
 
+/// Whether a redriven record has not been taken yet; remembers it, unless it fails again.
+fn first(cx: &mut Context<'_>, mark: &Mark) -> bool {
+    let place = mark.place();
+    let new = cx.state.get(REDRIVEN, place.as_bytes()).is_none();
+    if new {
+        cx.state.put(REDRIVEN, place.as_bytes(), cx.now.0.to_be_bytes().to_vec());
+    }
+    new
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,7 +308,35 @@ mod tests {
     }
 
     fn incoming(offset: i64, at: i64, value: &[u8]) -> Incoming<'_> {
-        Incoming { topic: "events.raw", key: b"k", value, offset, at: Millis(at) }
+        Incoming { topic: "events.raw", key: b"k", value, headers: &[], offset, at: Millis(at) }
+    }
+
+    fn count(cell: &mut Cell, state: &mut Memory) -> u64 {
+        commit(cell, state);
+        state.get(&[1, b'n']).expect("reads").and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
+    }
+
+    #[test]
+    fn a_redriven_record_is_taken_once_by_the_role_that_failed_and_again_only_after_another_failure() {
+        let mut state = Memory::default();
+        let mut cell = cell(&state);
+        let poison = Poison { stage: "dedup", kind: "datum", detail: String::new(), tenant: TenantId::UNKNOWN };
+        let lost = Original { topic: "events.raw", partition: 0, offset: 7, timestamp_ms: 1, key: b"k", value: b"a", headers: &[] };
+        let header = |role| [Mark::of(&DeadLetter::new(lost, poison.failure(role)), 5, false).header()];
+        let mut feed = |cell: &mut Cell, state: &Memory, role, value| {
+            let headers = header(role);
+            let incoming = Incoming { headers: &headers, ..incoming(9, 10, value) };
+            cell.record(state, 0, &incoming, Millis(20)).expect("goes on").is_none()
+        };
+        assert!(feed(&mut cell, &state, "ledger", b"a"));
+        assert_eq!(count(&mut cell, &mut state), 0, "it is another role's");
+        assert!(!feed(&mut cell, &state, "intake", b"panic"));
+        assert_eq!(count(&mut cell, &mut state), 0);
+        assert!(feed(&mut cell, &state, "intake", b"a"));
+        assert!(feed(&mut cell, &state, "intake", b"a"));
+        assert_eq!(count(&mut cell, &mut state), 1, "twice redriven, in one transaction, is once taken");
+        assert!(feed(&mut cell, &state, "intake", b"a"));
+        assert_eq!(count(&mut cell, &mut state), 1, "and in a later one as well");
     }
 
     fn commit(cell: &mut Cell, state: &mut Memory) -> Journal {

@@ -5,6 +5,7 @@
 //! that a replay of the same inputs gives the same outputs, byte for byte.
 
 use sluice_schemas::ids::TenantId;
+use sluice_schemas::record::{Failure, Header};
 use sluice_schemas::time::Millis;
 
 use crate::state::{Read, View};
@@ -18,6 +19,8 @@ pub struct Incoming<'a> {
     pub key: &'a [u8],
     /// Value; empty for a tombstone.
     pub value: &'a [u8],
+    /// Headers; with a mark, if the record was redriven.
+    pub headers: &'a [Header],
     /// Offset.
     pub offset: i64,
     /// Timestamp.
@@ -46,6 +49,13 @@ pub struct Poison {
     pub detail: String,
     /// Owner, when known.
     pub tenant: TenantId,
+}
+
+impl Poison {
+    /// What the dead letter says of it, when `role` read the record.
+    pub fn failure<'a>(&'a self, role: &'a str) -> Failure<'a> {
+        Failure { tenant: self.tenant, role, stage: self.stage, kind: self.kind, detail: &self.detail, build: crate::BUILD }
+    }
 }
 
 /// What a stage works with while it handles one record or tick.

@@ -5,6 +5,7 @@ pub mod cell;
 pub mod chain;
 pub mod domain;
 pub mod effects;
+pub mod letters;
 pub mod runner;
 pub mod stages;
 pub mod state;

@@ -39,6 +39,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// Every [`Error::kind`].
+    pub const KINDS: [&str; 4] = ["frame", "unknown_schema", "datum", "schema"];
+
     /// Stable name for metrics and dead letters.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -7,5 +7,6 @@ pub mod codec;
 pub mod ids;
 pub mod meta;
 pub mod record;
+pub mod redrive;
 pub mod time;
 pub mod topics;

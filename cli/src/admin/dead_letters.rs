@@ -186,6 +186,8 @@ mod tests {
             build: "b".into(),
             key: b"k".to_vec(),
             value,
+            role: "ledger".into(),
+            headers: Vec::new(),
         };
         let value = codecs.of::<DeadLetter>().encode(&letter).expect("encodes");
         Found { partition: 1, offset: 2, timestamp_ms: 0, key: Vec::new(), value: Some(value) }

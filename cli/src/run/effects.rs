@@ -11,10 +11,10 @@ use sluice_pipeline::effects::sender::{Sender, Tokens};
 use sluice_pipeline::effects::tally::Tally;
 use sluice_pipeline::effects::{archive, expand};
 use sluice_pipeline::stages::ledger;
-use sluice_pipeline::topology;
+use sluice_pipeline::{letters, topology};
 use sluice_schemas::codec::{Codec, Codecs};
-use sluice_schemas::ids::TenantId;
-use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Message, Outbound, Quote, Record};
+use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Message, Original, Outbound, Quote, Record};
+use sluice_schemas::redrive::Mark;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CONVERSATIONS, EVENTS, EVENTS_DEAD_LETTER, MESSAGES, OUTBOUND_BULK, QUOTES};
 
@@ -179,12 +179,14 @@ struct Reader<T> {
 impl<T: Record> Reader<T> {
     fn new(stage: &'static str, parts: &Parts) -> Self {
         let codecs: &Codecs = &parts.codecs;
+        letters::born(stage);
         Self { stage, codec: codecs.of(), letters: codecs.of(), producer: parts.producer.clone() }
     }
 
     async fn read(&self, batch: &Batch, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Delivered<T>>> {
         let mut out = Vec::new();
-        for raw in batch.iter().filter(|raw| wanted(raw.topic)) {
+        let ours = |raw: &Delivered<Vec<u8>>| Mark::find(&raw.headers).is_none_or(|mark| mark.role == self.stage);
+        for raw in batch.iter().filter(|raw| wanted(raw.topic) && ours(raw)) {
             match self.codec.decode(&raw.record) {
                 Ok(record) => out.push(Delivered {
                     topic: raw.topic,
@@ -192,6 +194,7 @@ impl<T: Record> Reader<T> {
                     offset: raw.offset,
                     timestamp_ms: raw.timestamp_ms,
                     key: raw.key.clone(),
+                    headers: raw.headers.clone(),
                     record,
                 }),
                 Err(e) => self.bury(raw, &e).await?,
@@ -202,27 +205,27 @@ impl<T: Record> Reader<T> {
 
     async fn bury(&self, raw: &Delivered<Vec<u8>>, e: &sluice_schemas::codec::Error) -> anyhow::Result<()> {
         tracing::warn!(stage = self.stage, kind = e.kind(), topic = raw.topic, offset = raw.offset, "dead letter: {e}");
-        let letter = DeadLetter {
-            tenant: TenantId::UNKNOWN,
-            stage: self.stage.into(),
-            kind: e.kind().into(),
-            detail: e.to_string(),
-            topic: raw.topic.into(),
+        let record = Original {
+            topic: raw.topic,
             partition: raw.partition,
             offset: raw.offset,
             timestamp_ms: raw.timestamp_ms,
-            attempt: 1,
-            build: sluice_pipeline::BUILD.into(),
-            key: raw.key.clone(),
-            value: raw.record.clone(),
+            key: &raw.key,
+            value: &raw.record,
+            headers: &raw.headers,
         };
+        let detail = e.to_string();
+        let failure = letters::undecodable(self.stage, e.kind(), &detail);
+        let letter = DeadLetter::new(record, failure);
         let out = Out {
             topic: EVENTS_DEAD_LETTER,
             partition: raw.partition,
-            key: topics::key(TenantId::UNKNOWN, &raw.topic).into_bytes(),
+            key: letter.record_key(),
             payload: Some(self.letters.encode(&letter)?),
             headers: Vec::new(),
         };
-        Ok(self.producer.send_all(vec![out]).await?)
+        self.producer.send_all(vec![out]).await?;
+        letters::count(self.stage, e.kind());
+        Ok(())
     }
 }

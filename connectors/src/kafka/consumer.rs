@@ -12,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Reb
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use sluice_schemas::record::Header;
 
 use super::{Error, Fences, Options};
 
@@ -28,6 +29,8 @@ pub struct Delivered<T> {
     pub timestamp_ms: i64,
     /// Key.
     pub key: Vec<u8>,
+    /// Headers; with a mark, if the record was redriven.
+    pub headers: Vec<Header>,
     /// Value.
     pub record: T,
 }
@@ -170,6 +173,7 @@ fn collect(consumer: &BaseConsumer<Generation>, options: &Options, subscription:
                     partition: message.partition(),
                     offset: message.offset(),
                     timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),
+                    headers: super::headers(&message),
                     key: message.key().unwrap_or_default().to_vec(),
                     record: message.payload().unwrap_or_default().to_vec(),
                 });

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Headers as _, Message};
 use serde::Deserialize;
+use sluice_schemas::record::Header;
 
 /// Where the cluster is and how topics are named.
 #[derive(Debug, Clone, Deserialize)]
@@ -139,6 +141,15 @@ impl Fences {
         let before = self.last.replace(now);
         before.is_none_or(|before| now.saturating_duration_since(before) >= Self::QUIET)
     }
+}
+
+/// The headers of a record; none cost nothing.
+pub fn headers(message: &impl Message) -> Vec<Header> {
+    let owned = |header: rdkafka::message::Header<'_, &[u8]>| Header {
+        key: header.key.to_owned(),
+        value: header.value.unwrap_or_default().to_vec(),
+    };
+    message.headers().map(|headers| headers.iter().map(owned).collect()).unwrap_or_default()
 }
 
 /// Limit of a call that asks a broker something.

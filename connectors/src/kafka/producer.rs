@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{self, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use sluice_schemas::record::Header;
 use tokio::sync::oneshot;
 
 use super::{Error, Options};
@@ -24,7 +25,7 @@ pub struct Out {
     /// Value; `None` is a tombstone.
     pub payload: Option<Vec<u8>>,
     /// Headers.
-    pub headers: Vec<(&'static str, Vec<u8>)>,
+    pub headers: Vec<Header>,
 }
 
 struct Batch {
@@ -113,8 +114,8 @@ impl Producer {
             out = out.payload(payload);
         }
         if !record.headers.is_empty() {
-            let headers = record.headers.iter().fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, (key, value)| {
-                headers.insert(Header { key, value: Some(value) })
+            let headers = record.headers.iter().fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, header| {
+                headers.insert(message::Header { key: &header.key, value: Some(&header.value) })
             });
             out = out.headers(headers);
         }

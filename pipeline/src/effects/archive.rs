@@ -123,7 +123,7 @@ mod tests {
             trace: TraceId::default(),
             event: json.into(),
         };
-        Delivered { topic: "events", partition: 0, offset: 0, timestamp_ms: 0, key: Vec::new(), record }
+        Delivered { topic: "events", partition: 0, offset: 0, timestamp_ms: 0, key: Vec::new(), headers: Vec::new(), record }
     }
 
     fn outbound(from: Option<SendState>, to: SendState, body: Option<&str>) -> Delivered<Message> {
@@ -145,7 +145,7 @@ mod tests {
             at_ms: 7,
             trace: TraceId::default(),
         };
-        Delivered { topic: "messages", partition: 0, offset: 0, timestamp_ms: 0, key: Vec::new(), record }
+        Delivered { topic: "messages", partition: 0, offset: 0, timestamp_ms: 0, key: Vec::new(), headers: Vec::new(), record }
     }
 
     #[test]

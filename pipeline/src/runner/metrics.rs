@@ -7,6 +7,8 @@ use prometheus::{
     register_int_counter_vec, register_int_gauge_vec,
 };
 
+use crate::letters;
+
 macro_rules! metric {
     ($($name:ident: $type:ty = $make:expr;)+) => { $(static $name: LazyLock<$type> = LazyLock::new(|| match $make {
         Ok(metric) => metric,
@@ -16,7 +18,6 @@ macro_rules! metric {
 
 metric! {
     RECORDS: IntCounterVec = register_int_counter_vec!("sluice_stage_records_total", "Records by chain and outcome.", &["chain", "outcome"]);
-    DEAD: IntCounterVec = register_int_counter_vec!("sluice_dead_letters_total", "Dead letters by stage and error kind.", &["stage", "kind"]);
     OUTPUTS: IntCounterVec = register_int_counter_vec!("sluice_stage_output_records_total", "Records written by chain, state and journal included.", &["chain"]);
     OUTPUT_BYTES: IntCounterVec = register_int_counter_vec!("sluice_stage_output_bytes_total", "Bytes of keys and values written by chain, uncompressed.", &["chain"]);
     COMMIT: HistogramVec = register_histogram_vec!("sluice_stage_commit_seconds", "Time of a transaction's commit.", &["chain"],
@@ -49,6 +50,7 @@ pub struct Metrics {
 impl Metrics {
     /// The handles of `chain`.
     pub fn of(chain: &str) -> Self {
+        letters::born(chain);
         Self {
             processed: RECORDS.with_label_values(&[chain, "processed"]),
             outputs: OUTPUTS.with_label_values(&[chain]),
@@ -70,6 +72,6 @@ impl Metrics {
 
     pub(super) fn dead_letter(&self, stage: &str, kind: &str) {
         self.dead.inc();
-        DEAD.with_label_values(&[stage, kind]).inc();
+        letters::count(stage, kind);
     }
 }

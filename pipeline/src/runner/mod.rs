@@ -263,10 +263,12 @@ impl Runner<'_> {
                 Some(wall) if at <= *wall => *wall,
                 wall => *wall.insert(Millis::now()),
             };
+            let headers = kafka::headers(&message);
             let incoming = Incoming {
                 topic: setup.role.reads[input],
                 key: message.key().unwrap_or_default(),
                 value: message.payload().unwrap_or_default(),
+                headers: &headers,
                 offset: message.offset(),
                 at,
             };

@@ -9,6 +9,8 @@ use sluice_schemas::time::Millis;
 
 /// After a customer's message anything may be sent for this long; later only templates (contract §8).
 pub const WINDOW_MS: i64 = Millis::DAY;
+/// A redriven event is late when its conversation changed more than this after it.
+pub const LATE_MS: i64 = 60_000;
 /// Characters of a message shown in lists.
 const PREVIEW: usize = 120;
 
@@ -107,13 +109,20 @@ pub fn meet(mut conversation: Conversation, person: &Person) -> Conversation {
     conversation
 }
 
-/// A customer's message: opens the conversation and its window. One that comes late never shortens the window.
+/// Whether a conversation has gone on after an event of `at`: a redriven event is then late, and is not answered by itself.
+pub fn moved_on(conversation: &Conversation, at: Millis) -> bool {
+    conversation.updated_ms > at.0 + LATE_MS
+}
+
+/// A customer's message: opens the conversation and its window. One that comes late never shortens the window, and is not the last word.
 pub fn inbound(mut conversation: Conversation, event: &Event, at: Millis, now: Millis) -> Conversation {
     OPEN.clone_into(&mut conversation.status);
     conversation.window_until_ms = conversation.window_until_ms.max(at.0 + WINDOW_MS);
-    conversation.last_in_ms = conversation.last_in_ms.max(at.0);
     conversation.unread = conversation.unread.saturating_add(1);
-    conversation.preview = preview(&summary(event));
+    if at.0 >= conversation.last_in_ms {
+        conversation.last_in_ms = at.0;
+        conversation.preview = preview(&summary(event));
+    }
     touched(conversation, now)
 }
 
@@ -170,6 +179,7 @@ mod tests {
         let late = inbound(first.clone(), &said("earlier"), Millis(10), Millis(2_000));
         assert_eq!(late.window_until_ms, first.window_until_ms);
         assert_eq!((late.unread, late.version), (2, 2));
+        assert_eq!(late.preview, "hi", "the last word stays the last word");
     }
 
     #[test]

@@ -94,35 +94,3 @@ pub struct Event {
     /// The parsed event as JSON, one object as `sluice parse` prints it.
     pub event: String,
 }
-
-/// A record that a stage could not process, kept whole so that it can be redriven.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeadLetter {
-    /// Owner, when known.
-    #[serde(with = "bin")]
-    pub tenant: TenantId,
-    /// Stage that gave up.
-    pub stage: String,
-    /// Stable error kind: the metric label.
-    pub kind: String,
-    /// The error in words, without message text.
-    pub detail: String,
-    /// Original topic.
-    pub topic: String,
-    /// Original partition.
-    pub partition: i32,
-    /// Original offset.
-    pub offset: i64,
-    /// Original timestamp.
-    pub timestamp_ms: i64,
-    /// Attempts so far.
-    pub attempt: i32,
-    /// Build that gave up.
-    pub build: String,
-    /// Original key.
-    #[serde(with = "serde_bytes")]
-    pub key: Vec<u8>,
-    /// Original value, byte for byte.
-    #[serde(with = "serde_bytes")]
-    pub value: Vec<u8>,
-}

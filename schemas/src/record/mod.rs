@@ -40,6 +40,7 @@ macro_rules! named {
 mod campaign;
 mod configuration;
 mod conversation;
+mod dead_letter;
 mod event;
 mod journal;
 mod send;
@@ -48,7 +49,8 @@ mod state;
 pub use campaign::{Control, ControlState, Demand};
 pub use configuration::Config;
 pub use conversation::{Command, Conversation, Quote};
-pub use event::{DeadLetter, Event, RawEvent};
+pub use dead_letter::{DeadLetter, Failure, Header, Original};
+pub use event::{Event, RawEvent};
 pub use journal::{InputOffset, Journal, Run};
 pub use send::{Claim, Lane, LedgerEntry, Message, Outbound, Outcome, SendResult, SendState};
 pub use state::{EarlyStatus, StateCampaign, StateEarly, StateMessage, StateSend};

@@ -7,6 +7,7 @@ use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::ids::{ConversationId, SendId, TenantId, TraceId};
 use sluice_schemas::meta::{self, Kind};
 use sluice_schemas::record::{Command, Config, Conversation, Event, Lane, Outbound, Quote, RawEvent};
+use sluice_schemas::redrive::Mark;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CONFIG, CONVERSATION_COMMANDS, CONVERSATIONS, EVENTS, OUTBOUND_REPLY, QUOTES};
 
@@ -44,6 +45,15 @@ pub struct Intake {
     memory: Memory,
 }
 
+/// Which messages are answered by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// Any.
+    Always,
+    /// Of redriven ones, those after which the conversation has not moved on.
+    Timely,
+}
+
 fn poison(stage: &'static str, tenant: TenantId) -> impl Fn(sluice_schemas::codec::Error) -> Poison {
     move |e| Poison { stage, kind: e.kind(), detail: e.to_string(), tenant }
 }
@@ -64,7 +74,7 @@ impl Intake {
     }
 
     /// One update of a webhook.
-    fn update(&mut self, cx: &mut Context<'_>, raw: &RawEvent) -> Result<(), Poison> {
+    fn update(&mut self, cx: &mut Context<'_>, raw: &RawEvent, answers: Answers) -> Result<(), Poison> {
         let parsed = meta::parse(&raw.context(), &raw.raw);
         if let Some(reason) = &parsed.reject {
             return Err(Poison { stage: "dedup", kind: "unattributed", detail: reason.clone(), tenant: raw.tenant });
@@ -77,7 +87,7 @@ impl Intake {
         let conversation = find(cx, raw, &parsed, person.as_ref());
         self.write_event(cx, raw, &parsed, conversation, at)?;
         match (conversation, person) {
-            (Some(id), Some(person)) => self.advance(cx, raw, &parsed, id, &person, at),
+            (Some(id), Some(person)) => self.advance(cx, raw, &parsed, id, &person, at, answers),
             _ => Ok(()),
         }
     }
@@ -118,6 +128,7 @@ impl Intake {
     }
 
     /// Moves the conversation on, and answers a text that asks for a quote.
+    #[allow(clippy::too_many_arguments, reason = "one event with all that is known of it")]
     fn advance(
         &mut self,
         cx: &mut Context<'_>,
@@ -126,14 +137,16 @@ impl Intake {
         id: ConversationId,
         person: &Person,
         at: Millis,
+        answers: Answers,
     ) -> Result<(), Poison> {
         let stored = self.fetch(cx, raw.tenant, id)?;
+        let late = answers == Answers::Timely && stored.as_ref().is_some_and(|stored| conversation::moved_on(stored, at));
         let before = stored.unwrap_or_else(|| conversation::begin(raw.tenant, id, &raw.account, &raw.channel, cx.now));
         let met = conversation::meet(before, person);
         match event.kind {
             Kind::Inbound | Kind::Postback => {
                 let moved = conversation::inbound(met, event, at, cx.now);
-                let moved = self.answer(cx, raw, event, moved, person)?;
+                let moved = if late { moved } else { self.answer(cx, raw, event, moved, person)? };
                 self.save(cx, &moved)
             }
             Kind::Echo => self.save(cx, &conversation::answered(met, &conversation::summary(event), cx.now)),
@@ -317,7 +330,8 @@ impl Chain for Intake {
             }
             _ => {
                 let raw = self.raw.decode(record.value).map_err(poison("dedup", TenantId::UNKNOWN))?;
-                self.update(cx, &raw)
+                let answers = Mark::find(record.headers).map_or(Answers::Always, |mark| if mark.answer_late { Answers::Always } else { Answers::Timely });
+                self.update(cx, &raw, answers)
             }
         }
     }

@@ -43,7 +43,7 @@ impl Bench {
     }
 
     fn feed(&mut self, topic: &'static str, key: &str, value: &[u8]) -> Result<(), Poison> {
-        let incoming = Incoming { topic, key: key.as_bytes(), value, offset: 0, at: self.now };
+        let incoming = Incoming { topic, key: key.as_bytes(), value, headers: &[], offset: 0, at: self.now };
         self.run(|chain, cx| chain.record(cx, &incoming))
     }
 

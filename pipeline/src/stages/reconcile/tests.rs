@@ -39,7 +39,7 @@ impl Bench {
         let (mut out, mut failed) = (Vec::new(), None);
         let state = View::new(&self.memory, &mut self.changes, &mut failed);
         let mut cx = Context { now: Millis(1), state, out: &mut out };
-        self.chain.record(&mut cx, &Incoming { topic, key: b"", value, offset: 0, at: Millis(1) }).expect("no poison");
+        self.chain.record(&mut cx, &Incoming { topic, key: b"", value, headers: &[], offset: 0, at: Millis(1) }).expect("no poison");
         self.messages.extend(out.iter().map(|emit| self.codecs.of::<Message>().decode(&emit.value).expect("a message")));
     }
 
