@@ -323,7 +323,7 @@ mod tests {
         let poison = Poison { stage: "dedup", kind: "datum", detail: String::new(), tenant: TenantId::UNKNOWN };
         let lost = Original { topic: "events.raw", partition: 0, offset: 7, timestamp_ms: 1, key: b"k", value: b"a", headers: &[] };
         let header = |role| [Mark::of(&DeadLetter::new(lost, poison.failure(role)), 5, false).header()];
-        let mut feed = |cell: &mut Cell, state: &Memory, role, value| {
+        let feed = |cell: &mut Cell, state: &Memory, role, value| {
             let headers = header(role);
             let incoming = Incoming { headers: &headers, ..incoming(9, 10, value) };
             cell.record(state, 0, &incoming, Millis(20)).expect("goes on").is_none()

@@ -36,7 +36,8 @@ fn step(tenant: TenantId, campaign: CampaignId, seq: i64, from: Option<SendState
 
 /// The records at every second offset: transaction markers lie between.
 fn log<T>(topic: &'static str, records: Vec<T>) -> Vec<Delivered<T>> {
-    let deliver = |(offset, record)| Delivered { topic, partition: HOME, offset, timestamp_ms: 0, key: Vec::new(), headers: Vec::new(), record };
+    let deliver =
+        |(offset, record)| Delivered { topic, partition: HOME, offset, timestamp_ms: 0, key: Vec::new(), headers: Vec::new(), record };
     (0..).step_by(2).zip(records).map(deliver).collect()
 }
 

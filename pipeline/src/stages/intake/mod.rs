@@ -330,7 +330,8 @@ impl Chain for Intake {
             }
             _ => {
                 let raw = self.raw.decode(record.value).map_err(poison("dedup", TenantId::UNKNOWN))?;
-                let answers = Mark::find(record.headers).map_or(Answers::Always, |mark| if mark.answer_late { Answers::Always } else { Answers::Timely });
+                let answers = Mark::find(record.headers)
+                    .map_or(Answers::Always, |mark| if mark.answer_late { Answers::Always } else { Answers::Timely });
                 self.update(cx, &raw, answers)
             }
         }

@@ -1,7 +1,8 @@
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::ids::{TenantId, TraceId};
 use sluice_schemas::meta;
-use sluice_schemas::record::{Command, Config, Conversation, Event, Outbound, Quote, RawEvent};
+use sluice_schemas::record::{Command, Config, Conversation, DeadLetter, Event, Failure, Header, Original, Outbound, Quote, RawEvent};
+use sluice_schemas::redrive::Mark;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{CONFIG, CONVERSATION_COMMANDS, CONVERSATIONS, EVENTS, EVENTS_RAW, OUTBOUND_REPLY, QUOTES};
 
@@ -15,6 +16,7 @@ const CUSTOMER: &str = "15550110002";
 
 struct Bench {
     chain: Intake,
+    headers: Vec<Header>,
     codecs: Codecs,
     memory: Memory,
     now: Millis,
@@ -29,6 +31,7 @@ impl Bench {
         let codecs = Codecs::unregistered();
         let mut bench = Self {
             chain: Intake::new(&codecs),
+            headers: Vec::new(),
             codecs,
             memory: Memory::default(),
             now: Millis(1_760_000_000_000),
@@ -43,7 +46,8 @@ impl Bench {
     }
 
     fn feed(&mut self, topic: &'static str, key: &str, value: &[u8]) -> Result<(), Poison> {
-        let incoming = Incoming { topic, key: key.as_bytes(), value, headers: &[], offset: 0, at: self.now };
+        let headers = self.headers.clone();
+        let incoming = Incoming { topic, key: key.as_bytes(), value, headers: &headers, offset: 0, at: self.now };
         self.run(|chain, cx| chain.record(cx, &incoming))
     }
 
@@ -282,4 +286,32 @@ fn configuration_survives_a_restart_and_an_older_version_changes_nothing() {
     bench.chain.load(&bench.memory).expect("loads");
     bench.says("wamid.1", "01310-100 3 cimento");
     assert!(!bench.replies.is_empty());
+}
+
+fn mark(answer_late: bool) -> Header {
+    let original = Original { topic: EVENTS_RAW, partition: 0, offset: 7, timestamp_ms: 0, key: b"k", value: b"", headers: &[] };
+    let failure = Failure { tenant: TENANT, role: "intake", stage: "dedup", kind: "datum", detail: "", build: "b" };
+    Mark::of(&DeadLetter::new(original, failure), 1, answer_late).header()
+}
+
+/// A customer asks at 0 s, and again after `gap` seconds; the first request comes by redrive an hour later. Answers, and the last preview.
+fn redriven(gap: i64, answer_late: bool) -> (usize, String) {
+    let mut bench = Bench::new();
+    let asked = bench.now;
+    bench.now = asked.plus(gap * 1_000);
+    bench.says("wamid.2", "hello?");
+    let before = bench.replies.len();
+    bench.now = asked.plus(3_600_000);
+    bench.headers = vec![mark(answer_late)];
+    let body = message("wamid.1", CUSTOMER, asked, "3 bags of cement to 01310-100");
+    assert!(bench.webhook(&body).iter().all(Result::is_ok));
+    assert_eq!(bench.events.len(), 2, "it is stored and merged");
+    (bench.replies.len() - before, bench.state().preview.clone())
+}
+
+#[test]
+fn a_redriven_event_is_answered_unless_its_conversation_has_moved_on() {
+    assert_eq!(redriven(60, false).0, 1);
+    assert_eq!(redriven(61, false), (0, "hello?".into()));
+    assert_eq!(redriven(61, true).0, 1, "asked for");
 }

@@ -64,7 +64,9 @@ impl Bench {
 
     fn feed(&mut self, topic: &'static str, value: Vec<u8>) {
         let at = self.now;
-        self.run(|chain, cx| chain.record(cx, &Incoming { topic, key: b"", value: &value, headers: &[], offset: 0, at }).expect("no poison"));
+        self.run(|chain, cx| {
+            chain.record(cx, &Incoming { topic, key: b"", value: &value, headers: &[], offset: 0, at }).expect("no poison");
+        });
     }
 
     fn plan(&mut self, n: u8) -> SendId {
