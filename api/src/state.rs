@@ -20,6 +20,8 @@ pub struct State {
     pub pool: Pool,
     /// Message history; `None` where a process has none.
     pub history: Option<Session>,
+    /// The cluster.
+    pub(crate) kafka: Arc<sluice_connectors::kafka::Options>,
     /// Writes commands.
     pub producer: Producer,
     /// Records' codecs.
@@ -52,6 +54,7 @@ impl State {
             options: Arc::new(options),
             pool,
             history,
+            kafka: Arc::new(kafka.clone()),
             producer,
             replay: replay::Reader::new(kafka, codecs.clone()),
             travel: travel::Reader::new(kafka, codecs.clone()),

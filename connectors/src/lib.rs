@@ -1,7 +1,9 @@
 //! How data crosses an edge: one module per outside system.
 
 pub mod kafka;
+pub mod letters;
 pub mod meta;
 pub mod postgres;
+pub mod readable;
 pub mod registry;
 pub mod scylla;

@@ -5,6 +5,7 @@ mod assets;
 mod campaigns;
 mod conversations;
 mod home;
+mod letters;
 mod live;
 mod login;
 mod page;
@@ -37,6 +38,9 @@ pub(crate) fn router() -> Router<State> {
         .route("/conversations/{id}/{action}", post(conversations::act))
         .route("/approvals", get(approvals::show))
         .route("/approvals/{id}/{action}", post(approvals::decide))
+        .route("/dead-letters", get(letters::list))
+        // One word names a letter or, posted to, what is done: a letter's place has a colon, an action has none.
+        .route("/dead-letters/{id}", get(letters::show).post(letters::act))
         .route("/stages", get(stages::show))
         .route("/live", get(live::stream))
         .route("/assets/{*path}", get(assets::serve))

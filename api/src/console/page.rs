@@ -57,6 +57,7 @@ impl Shell {
             ("/approvals", "Approvals", self.awaiting),
             ("/campaigns", "Campaigns", 0),
             ("/stages", "Stages", 0),
+            ("/dead-letters", "Dead letters", 0),
         ];
         entries.map(|(href, label, count)| Entry { href, label, current: href == self.here, count }).into()
     }

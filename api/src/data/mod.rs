@@ -5,6 +5,7 @@ pub mod commands;
 pub mod figures;
 pub mod history;
 pub mod idempotency;
+pub mod letters;
 pub mod paging;
 pub mod quotes;
 pub mod rates;

@@ -1,19 +1,21 @@
 //! `sluice dead-letters`.
 
-use std::str::FromStr;
-
 use anyhow::anyhow;
 use clap::Subcommand;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_connectors::letters::{Command, Filter, Group, Place, Source};
+use sluice_connectors::postgres::letters as decisions;
+use sluice_connectors::readable::{Decoder, bytes, redact};
 use sluice_connectors::{kafka, registry};
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::{DeadLetter, Record as _};
 use sluice_schemas::topics::{self, Topic};
 
+use super::connect;
 use super::contents::{Contents, Found, Next, Start};
-use super::decode::{Decoder, bytes};
-use super::output::Form;
-use super::redact::redact;
+use super::letters::{self, Act};
+use super::output::{Form, notice};
 use super::tap::{timestamp, which};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -41,6 +43,12 @@ enum Verb {
         /// Only this kind of error
         #[arg(long)]
         kind: Option<String>,
+        /// Those too that were redriven or dropped
+        #[arg(long)]
+        all: bool,
+        /// How many of each tenant, stage and kind are open, instead of each one
+        #[arg(long, conflicts_with = "all")]
+        groups: bool,
     },
     /// Shows one dead letter with the record that it keeps
     #[command(after_help = "Example: sluice dead-letters show 3:17")]
@@ -48,39 +56,134 @@ enum Verb {
         /// Its place as `list` prints it, `PARTITION:OFFSET`
         id: Place,
     },
+    /// Feeds the kept records, as they are, into the stage that failed: those named, or those that fit; shows a plan and asks
+    #[command(after_help = "Example: sluice dead-letters redrive --tenant acme --stage quote --reason 'catalogue repaired' --yes")]
+    Redrive {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        act: Act,
+        /// Answer messages too whose conversation has moved on since
+        #[arg(long)]
+        answer_late: bool,
+    },
+    /// Gives letters up: those named, or those that fit; the records stay in the topic until it forgets them
+    #[command(after_help = "Example: sluice dead-letters drop 3:17 --reason 'a test of the vendor' --yes")]
+    Drop {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        act: Act,
+    },
 }
 
-/// Partition and offset in `events.dead-letter`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place(i32, i64);
+#[derive(clap::Args)]
+#[group(id = "selection", required = true, multiple = true)]
+struct Which {
+    /// Places as `list` prints them, `PARTITION:OFFSET`
+    ids: Vec<Place>,
+    /// Only this tenant's: slug or identifier
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only this stage's
+    #[arg(long)]
+    stage: Option<String>,
+    /// Only this kind of error
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only what failed at this time or later (RFC 3339)
+    #[arg(long)]
+    from: Option<Timestamp>,
+    /// Only what failed before this time (RFC 3339)
+    #[arg(long)]
+    to: Option<Timestamp>,
+}
 
-impl FromStr for Place {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.split_once(':')
-            .and_then(|(partition, offset)| Some(Self(partition.parse().ok()?, offset.parse().ok()?)))
-            .filter(|place| place.0 >= 0 && place.1 >= 0)
-            .ok_or_else(|| "give PARTITION:OFFSET, as in 3:17; `sluice dead-letters list` prints it".into())
+impl Which {
+    async fn filter(self, config: &Config) -> Result<Filter, Failure> {
+        Ok(Filter {
+            tenant: owner(config, self.tenant.as_deref()).await?,
+            stage: self.stage,
+            kind: self.kind,
+            account: None,
+            from_ms: self.from.map(Timestamp::as_millisecond),
+            to_ms: self.to.map(Timestamp::as_millisecond),
+            places: self.ids,
+        })
     }
 }
 
 const COLUMNS: [&str; 7] = ["id", "at", "tenant", "stage", "kind", "source", "detail"];
 
+const GROUPS: [&str; 6] = ["tenant", "stage", "kind", "records", "first", "last"];
+
 /// Runs the verb.
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
-    let decoder = Decoder::new(registry::load(&config.registry()).await?);
-    let (options, form) = (config.kafka.clone(), args.form);
+    let form = args.form;
     match args.verb {
-        Verb::List { tenant, stage, kind } => {
-            let tenant = match &tenant {
-                Some(text) => Some(which(config, text).await?),
-                None => None,
-            };
-            let wanted = move |row: &Value| fits(row, tenant, stage.as_deref(), kind.as_deref());
-            tokio::task::spawn_blocking(move || list(&options, form, &decoder, wanted)).await?
+        Verb::List { tenant, stage, kind, groups: true, .. } => {
+            let filter = Filter { tenant: owner(config, tenant.as_deref()).await?, stage, kind, ..Filter::default() };
+            groups(config, form, &filter).await
         }
-        Verb::Show { id } => tokio::task::spawn_blocking(move || show(&options, form, &decoder, id)).await?,
+        Verb::List { tenant, stage, kind, all, .. } => {
+            let tenant = owner(config, tenant.as_deref()).await?;
+            let wanted = move |row: &Value| fits(row, tenant, stage.as_deref(), kind.as_deref());
+            let (options, decoder) = (config.kafka.clone(), Decoder::new(registry::load(&config.registry()).await?));
+            let mut rows = tokio::task::spawn_blocking(move || list(&options, &decoder, wanted)).await??;
+            match settle(config, &mut rows).await {
+                Ok(()) => rows.retain(|row| all || row["decision"].is_null()),
+                // The letters lie in Kafka: they are listed while Postgres is down.
+                Err(failure) => notice(&format!("what was decided is not known, so every letter is listed: {:#}", failure.error)),
+            }
+            form.rows(&COLUMNS, &rows)
+        }
+        Verb::Show { id } => {
+            let (options, decoder) = (config.kafka.clone(), Decoder::new(registry::load(&config.registry()).await?));
+            tokio::task::spawn_blocking(move || show(&options, form, &decoder, id)).await?
+        }
+        Verb::Redrive { which, act, answer_late } => {
+            let filter = which.filter(config).await?;
+            letters::act(config, form, &act, &[Source::Letters], &filter, Command::Redrive { answer_late }).await
+        }
+        Verb::Drop { which, act } => {
+            if act.reason.trim().is_empty() {
+                return Err(Failure::data(anyhow!("--reason: say why these records are given up")));
+            }
+            let filter = which.filter(config).await?;
+            letters::act(config, form, &act, &[Source::Letters], &filter, Command::Drop).await
+        }
     }
+}
+
+async fn owner(config: &Config, tenant: Option<&str>) -> Result<Option<TenantId>, Failure> {
+    match tenant {
+        Some(text) => Ok(Some(which(config, text).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn groups(config: &Config, form: Form, filter: &Filter) -> Result<(), Failure> {
+    let plan = letters::bench(config).await?.plan(&[Source::Letters], filter).await?;
+    let row = |group: &Group| {
+        json!({"tenant": group.tenant, "stage": group.stage, "kind": group.kind, "records": group.records,
+               "first": timestamp(group.first_ms), "last": timestamp(group.last_ms)})
+    };
+    form.rows(&GROUPS, &plan.groups.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Says of each row what was decided on it.
+async fn settle(config: &Config, rows: &mut [Value]) -> Result<(), Failure> {
+    let transaction = connect(config).await?.worker().await?;
+    for rows in rows.chunks_mut(1_000) {
+        let place = |row: &Value| row["id"].as_str().and_then(|id| id.parse::<Place>().ok()).map(|place| (place.0, place.1));
+        let places: Vec<(i32, i64)> = rows.iter().filter_map(place).collect();
+        let decided = decisions::decided(&transaction, topics::EVENTS_DEAD_LETTER, &places).await?;
+        for row in rows {
+            row["decision"] = json!(place(row).and_then(|place| decided.get(&place)));
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
 }
 
 fn fits(row: &Value, tenant: Option<TenantId>, stage: Option<&str>, kind: Option<&str>) -> bool {
@@ -93,7 +196,7 @@ fn dead_letters() -> Result<&'static Topic, Failure> {
     topics::find(topics::EVENTS_DEAD_LETTER).ok_or_else(|| anyhow!("there is no topic of dead letters").into())
 }
 
-fn list(options: &kafka::Options, form: Form, decoder: &Decoder, wanted: impl Fn(&Value) -> bool) -> Result<(), Failure> {
+fn list(options: &kafka::Options, decoder: &Decoder, wanted: impl Fn(&Value) -> bool) -> Result<Vec<Value>, Failure> {
     let mut contents = Contents::open(options, dead_letters()?, Start::Beginning)?;
     let mut rows = Vec::new();
     loop {
@@ -109,7 +212,7 @@ fn list(options: &kafka::Options, form: Form, decoder: &Decoder, wanted: impl Fn
         }
     }
     rows.sort_by(|a, b| a["at"].as_str().cmp(&b["at"].as_str()));
-    form.rows(&COLUMNS, &rows)
+    Ok(rows)
 }
 
 /// A dead letter without what it keeps. One that cannot be decoded is listed as well: it is a fault of its own.
@@ -220,13 +323,5 @@ mod tests {
         let found = Found { partition: 1, offset: 2, timestamp_ms: 0, key: b"k".to_vec(), value: Some(b"garbage".to_vec()) };
         let shown = whole(&kafka::Options::default(), &found, &Decoder::new(Codecs::unregistered()));
         assert_eq!((&shown["kind"], &shown["key"], &shown["value"]), (&json!("frame"), &json!("k"), &json!("garbage")));
-    }
-
-    #[test]
-    fn a_place_is_a_partition_and_an_offset() {
-        assert_eq!("3:17".parse(), Ok(Place(3, 17)));
-        for bad in ["", "3", "3:", "a:b", "-1:2", "1:-2"] {
-            assert!(bad.parse::<Place>().is_err(), "{bad}");
-        }
     }
 }

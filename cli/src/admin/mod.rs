@@ -6,13 +6,13 @@
 mod campaign;
 mod contents;
 mod dead_letters;
-mod decode;
 mod input;
+mod letters;
 mod number;
 mod output;
 mod price;
 mod quarantine;
-mod redact;
+mod replay;
 mod tap;
 mod template;
 mod tenant;
@@ -54,9 +54,12 @@ pub enum Verb {
     /// Follows a topic; one decoded record a line
     #[command(after_help = "Example: sluice tap messages --tenant acme --from-beginning -n 10")]
     Tap(tap::Args),
-    /// Shows records that a stage could not process
+    /// Shows, redrives and drops records that a stage could not process
     #[command(after_help = "Example: sluice dead-letters list --tenant acme --json")]
     DeadLetters(dead_letters::Args),
+    /// Does a part of the past again
+    #[command(after_help = "Example: sluice replay redrive --tenant acme --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --yes")]
+    Replay(replay::Args),
     /// Shows sends whose outcome nobody knows
     #[command(after_help = "Example: sluice quarantine list --tenant acme")]
     Quarantine(quarantine::Args),
@@ -74,6 +77,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Campaign(args) => campaign::run(config, args).await,
         Verb::Tap(args) => tap::run(config, args).await,
         Verb::DeadLetters(args) => dead_letters::run(config, args).await,
+        Verb::Replay(args) => replay::run(config, args).await,
         Verb::Quarantine(args) => quarantine::run(config, args).await,
     };
     result.or_else(judge)

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::{Value, json};
+use sluice_connectors::letters::{Command, Filter, Source};
 use sluice_connectors::postgres::{self, Transaction, audit, config as settings, numbers, tenants};
 
-use super::output::Form;
-use super::{actor, connect, input, tenant};
+use super::output::{Form, notice};
+use super::{actor, connect, input, letters, tenant};
 use crate::config::Config;
 use crate::exit::Failure;
 
@@ -101,7 +102,26 @@ async fn put(config: &Config, form: Form, add: Add) -> Result<(), Failure> {
     audit::record(&transaction, &actor(), "number.put", &number.account, &detail).await?;
     let stored = numbers::get(&transaction, &number.channel, &number.account).await?;
     transaction.commit().await?;
-    form.rows(&COLUMNS, &[json!(stored)])
+    form.rows(&COLUMNS, &[json!(stored)])?;
+    if let Err(failure) = claim(config, &stored).await {
+        let again = format!("sluice replay redrive --tenant {} --stage ingress", add.tenant);
+        notice(&format!("the number is stored; its updates of before are not replayed yet, `{again}` does it: {:#}", failure.error));
+    }
+    Ok(())
+}
+
+/// Replays what came for the number before anybody had registered it. What ingress still calls unrouted until it has read the number, a
+/// moment later, waits for `sluice replay redrive`.
+async fn claim(config: &Config, number: &numbers::Number) -> Result<(), Failure> {
+    let bench = letters::bench(config).await?;
+    let filter = Filter { tenant: Some(number.tenant), account: Some(number.account.clone()), ..Filter::default() };
+    let plan = bench.plan(&[Source::Unrouted], &filter).await?;
+    if plan.records() == 0 {
+        return Ok(());
+    }
+    let report = letters::run(&bench, &plan, &filter, Command::Redrive { answer_late: false }, "the number was registered").await?;
+    notice(&format!("{} updates that had come for it were replayed", report.done));
+    Ok(())
 }
 
 /// The number as it was, changed by what is given; a new one lives on its tenant's home.

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_connectors::readable::{Decoder, bytes, redact};
 use sluice_connectors::{kafka, registry};
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::topics::{self, TOPICS, Topic};
 
 use super::contents::{Contents, Found, Next, Start};
-use super::decode::{Decoder, bytes};
 use super::output::notice;
-use super::redact::redact;
 use crate::config::Config;
 use crate::exit::Failure;
 

@@ -6,6 +6,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 
+use sluice_schemas::record::Header;
+
 use super::{CALL, Error, Options};
 
 /// A broker that gives nothing for this long, not even the word that the end is reached, does not answer.
@@ -22,6 +24,8 @@ pub struct Entry {
     pub key: Vec<u8>,
     /// Value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
+    /// Headers; with a mark, if the record was redriven.
+    pub headers: Vec<Header>,
 }
 
 /// The end of a partition counts as an error of the client, and every error comes out of `poll` as well: nothing to log here.
@@ -34,6 +38,16 @@ impl ClientContext for Quiet {
 }
 
 impl ConsumerContext for Quiet {}
+
+/// How far `group` has read each partition of `topic`: the next offset; 0 where it has read nothing.
+pub fn committed(options: &Options, group: &str, topic: &str) -> Result<Vec<i64>, Error> {
+    let consumer: BaseConsumer = options.client().set("group.id", options.name(group)).create()?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(&options.name(topic), 0, options.partitions - 1);
+    let committed = consumer.committed_offsets(list, CALL)?;
+    let next = |partition| committed.find_partition(&options.name(topic), partition).map(|element| element.offset());
+    Ok((0..options.partitions).map(|partition| if let Some(Offset::Offset(at)) = next(partition) { at } else { 0 }).collect())
+}
 
 /// A partition being read, committed records only. Its calls block: use it on a blocking thread.
 pub struct Log {
@@ -62,6 +76,12 @@ impl Log {
     /// The cluster's name of the topic.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// [`Log::bounds`] of every partition of a topic, in order.
+    pub fn all_bounds(options: &Options, topic: &str) -> Result<Vec<(i64, i64)>, Error> {
+        let log = Self::open(options, topic, 0)?;
+        (0..options.partitions).map(|partition| Ok(log.consumer.fetch_watermarks(&log.name, partition, CALL)?)).collect()
     }
 
     /// The oldest offset that is still there, and the one after the newest.
@@ -101,6 +121,7 @@ impl Log {
                         timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),
                         key: message.key().unwrap_or_default().to_vec(),
                         value: message.payload().map(<[u8]>::to_vec),
+                        headers: super::headers(&message),
                     }));
                 }
             }

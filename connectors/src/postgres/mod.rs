@@ -9,6 +9,7 @@ pub mod audit;
 pub mod campaigns;
 pub mod config;
 mod error;
+pub mod letters;
 mod migrate;
 pub mod numbers;
 mod options;

@@ -20,8 +20,8 @@ use super::http::runtime;
 
 /// The topics of a system.
 pub struct Topics {
-    options: kafka::Options,
-    codecs: Codecs,
+    pub options: kafka::Options,
+    pub codecs: Codecs,
 }
 
 impl Topics {

@@ -13,7 +13,7 @@ use super::http;
 const REQUEST: &str = "3 bags of cement and 2 m³ of sand to 01310-100?";
 
 /// A webhook body with one text message.
-fn body(account: &str, from: &str, id: &str, text: &str) -> Value {
+pub fn body(account: &str, from: &str, id: &str, text: &str) -> Value {
     let metadata = json!({"display_phone_number": "15550109001", "phone_number_id": account});
     let message = json!({"from": from, "id": id, "timestamp": now(), "type": "text", "text": {"body": text}});
     let contact = json!({"profile": {"name": "Raw"}, "wa_id": from});
@@ -26,7 +26,7 @@ fn now() -> String {
 }
 
 /// Posts a body as Meta would and gives the status of the ingress.
-fn webhook(system: &System, query: &str, body: &Value) -> u64 {
+pub fn webhook(system: &System, query: &str, body: &Value) -> u64 {
     let answer = http::post(&format!("{}/_sim/webhook{query}", system.meta_url()), &[], body);
     answer.json()["status"].as_u64().unwrap_or_else(|| panic!("{answer:?}"))
 }

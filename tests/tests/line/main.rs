@@ -15,6 +15,7 @@ mod effects;
 mod harness;
 mod http;
 mod kill;
+mod letters;
 mod outage;
 mod travel;
 mod verbs;

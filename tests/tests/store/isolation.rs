@@ -7,7 +7,7 @@ use super::{database, migrated, number, tenant};
 async fn migrate_does_what_plan_said_and_nothing_twice() {
     let (options, _owner) = database().await;
     let plan = postgres::plan(&options).await.unwrap();
-    assert_eq!(plan.migrations, ["V1__init"]);
+    assert_eq!(plan.migrations.first().map(String::as_str), Some("V1__init"));
     assert_eq!(postgres::migrate(&options).await.unwrap().migrations, plan.migrations);
     assert!(postgres::plan(&options).await.unwrap().is_empty());
     assert!(postgres::migrate(&options).await.unwrap().is_empty());
@@ -16,8 +16,9 @@ async fn migrate_does_what_plan_said_and_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_migrations_at_once_both_succeed() {
     let (options, _owner) = database().await;
+    let all = postgres::plan(&options).await.unwrap().migrations.len();
     let (a, b) = tokio::join!(postgres::migrate(&options), postgres::migrate(&options));
-    assert_eq!(a.unwrap().migrations.len() + b.unwrap().migrations.len(), 1);
+    assert_eq!(a.unwrap().migrations.len() + b.unwrap().migrations.len(), all);
 }
 
 #[tokio::test(flavor = "multi_thread")]

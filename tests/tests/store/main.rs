@@ -7,6 +7,7 @@
 mod campaigns;
 mod history;
 mod isolation;
+mod letters;
 mod secrets;
 mod tally;
 

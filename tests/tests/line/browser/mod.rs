@@ -1,6 +1,7 @@
 //! The console as a person meets it.
 
 mod driver;
+mod letters;
 
 use std::collections::BTreeSet;
 

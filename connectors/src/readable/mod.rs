@@ -1,5 +1,7 @@
 //! Records as people and `jq` read them: identifiers as text, bytes as text where they are text.
 
+mod redact;
+
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -8,7 +10,7 @@ use sluice_schemas::codec::{self, Codecs};
 use sluice_schemas::record::{self, Record, SCHEMAS};
 use uuid::Uuid;
 
-use super::redact::redact;
+pub use redact::redact;
 
 /// Decodes records of every schema.
 pub struct Decoder {

@@ -1,7 +1,7 @@
 //! Blots access tokens out. No record should hold one; should one ever, a terminal and its scroll-back are no place for it.
 
+use crate::postgres::users;
 use serde_json::Value;
-use sluice_connectors::postgres::users;
 
 const BLOT: &str = "[token]";
 /// Meta's tokens are far longer; ordinary words that start alike are not.
