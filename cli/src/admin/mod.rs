@@ -3,6 +3,7 @@
 //! The verbs work on Postgres with the roles' own logins, so row-level security holds here too. What they change is written to the
 //! audit log in the same transaction, under `cli:<login name>`.
 
+mod audit;
 mod campaign;
 mod contents;
 mod dead_letters;
@@ -60,6 +61,9 @@ pub enum Verb {
     /// Does a part of the past again
     #[command(after_help = "Example: sluice replay redrive --tenant acme --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --yes")]
     Replay(replay::Args),
+    /// Proves the books from the topics: every raw event has one end, every planned send one state
+    #[command(after_help = "Example: sluice audit --tenant acme --from 2026-11-01T00:00:00Z --json")]
+    Audit(audit::Args),
     /// Shows sends whose outcome nobody knows
     #[command(after_help = "Example: sluice quarantine list --tenant acme")]
     Quarantine(quarantine::Args),
@@ -78,6 +82,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Tap(args) => tap::run(config, args).await,
         Verb::DeadLetters(args) => dead_letters::run(config, args).await,
         Verb::Replay(args) => replay::run(config, args).await,
+        Verb::Audit(args) => audit::run(config, args).await,
         Verb::Quarantine(args) => quarantine::run(config, args).await,
     };
     result.or_else(judge)

@@ -1,4 +1,5 @@
 //! What the stages decide: pure rules without input or output of their own.
 
+pub mod audit;
 pub mod callback;
 pub mod quote;
