@@ -164,7 +164,8 @@ impl Reader {
         read.is_none_or(|read| offset >= *read)
     }
 
-    /// The facts of one turn. Records that no key can be told of are judged here, in the first turn.
+    /// The facts of one turn. What a record led to is read before the record: then whatever is there has its cause, on a line that runs
+    /// too. Records that no key can be told of are judged here, in the first turn.
     pub fn lines(
         &self,
         partition: i32,
@@ -181,12 +182,12 @@ impl Reader {
             }
         };
         if self.scope.campaign.is_none() {
-            self.raws(partition, letters, turn == 0, &mut keep, books, report)?;
             self.told(EVENTS, partition, |entry| {
                 if let Some(event) = decode(&self.event, entry).filter(|event| self.scope.takes(event.tenant, None)) {
                     keep(dedup::hash(event.tenant, &event.dedup_key), Fact::Event, entry.offset);
                 }
             })?;
+            self.raws(partition, letters, turn == 0, &mut keep, books, report)?;
         }
         self.sends(partition, letters, &mut keep)?;
         Ok(lines)
@@ -232,6 +233,23 @@ impl Reader {
 
     fn sends(&self, partition: i32, letters: &Letters, keep: &mut impl FnMut([u8; 16], Fact, i64)) -> Result<(), kafka::Error> {
         let (told, planned) = (self.oldest_ms(SEND_LEDGER, partition)?, self.oldest_plan(partition)?);
+        self.told(MESSAGES, partition, |entry| {
+            if let Some(step) = decode(&self.message, entry).filter(|step| self.scope.takes(step.tenant, step.campaign)) {
+                keep(*step.send_id.as_bytes(), Fact::Step(step.from.map(state), state(step.to)), entry.offset);
+            }
+        })?;
+        self.told(SEND_LEDGER, partition, |entry| {
+            let Some(step) = decode(&self.entry, entry).filter(|step| self.scope.takes(step.tenant, step.campaign)) else { return };
+            let accepted = (step.state == SendState::Accepted).then(|| u8::try_from(step.attempt).unwrap_or(u8::MAX));
+            let standing = if self.waits("reconcile", SEND_LEDGER, partition, entry.offset) {
+                Standing::Waiting
+            } else if entry.timestamp_ms < planned {
+                Standing::Forgotten
+            } else {
+                Standing::Due
+            };
+            keep(*step.send_id.as_bytes(), Fact::Entry(accepted, standing), entry.offset);
+        })?;
         for lane in LANES {
             self.each(lane, partition, |entry| {
                 let Some(out) = decode(&self.outbound, entry).filter(|out| self.scope.takes(out.tenant, out.campaign)) else { return };
@@ -247,23 +265,7 @@ impl Reader {
                 keep(*out.send_id.as_bytes(), Fact::Outbound(self.scope.standing(entry.timestamp_ms, standing)), entry.offset);
             })?;
         }
-        self.told(SEND_LEDGER, partition, |entry| {
-            let Some(step) = decode(&self.entry, entry).filter(|step| self.scope.takes(step.tenant, step.campaign)) else { return };
-            let accepted = (step.state == SendState::Accepted).then(|| u8::try_from(step.attempt).unwrap_or(u8::MAX));
-            let standing = if self.waits("reconcile", SEND_LEDGER, partition, entry.offset) {
-                Standing::Waiting
-            } else if entry.timestamp_ms < planned {
-                Standing::Forgotten
-            } else {
-                Standing::Due
-            };
-            keep(*step.send_id.as_bytes(), Fact::Entry(accepted, standing), entry.offset);
-        })?;
-        self.told(MESSAGES, partition, |entry| {
-            if let Some(step) = decode(&self.message, entry).filter(|step| self.scope.takes(step.tenant, step.campaign)) {
-                keep(*step.send_id.as_bytes(), Fact::Step(step.from.map(state), state(step.to)), entry.offset);
-            }
-        })
+        Ok(())
     }
 
     fn oldest_plan(&self, partition: i32) -> Result<i64, kafka::Error> {
