@@ -10,6 +10,8 @@ use super::fixtures_test::bodies;
 use super::scan::Node;
 use super::{Event, Kind, events, parse, response, split};
 
+mod mutations;
+
 static BODIES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(bodies);
 
 /// Splits and parses, and checks what must hold for whatever came.
