@@ -280,7 +280,7 @@ mod tests {
 
     impl Chain for Counter {
         fn load(&mut self, state: &dyn Read) -> Result<(), state::Error> {
-            let stored = state.get(&[1, b'n'])?.and_then(|bytes| bytes.try_into().ok());
+            let stored = state.get(&[1, b'n'])?.and_then(|bytes| bytes.as_ref().try_into().ok());
             self.0 = stored.map_or(0, u64::from_be_bytes);
             Ok(())
         }
@@ -313,7 +313,7 @@ mod tests {
 
     fn count(cell: &mut Cell, state: &mut Memory) -> u64 {
         commit(cell, state);
-        state.get(&[1, b'n']).expect("reads").and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
+        state.get(&[1, b'n']).expect("reads").and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
     }
 
     #[test]
@@ -361,7 +361,7 @@ mod tests {
         cell.record(&state, 0, &incoming(2, 10, b"b"), Millis(20)).expect("goes on");
         let journal = commit(&mut cell, &mut state);
         assert!(journal.loaded, "a replay must rebuild its memory at the same place");
-        assert_eq!(state.get(&[1, b'n']).expect("reads"), Some(2_u64.to_be_bytes().to_vec()));
+        assert_eq!(state.get(&[1, b'n']).expect("reads").as_deref(), Some(2_u64.to_be_bytes().as_slice()));
         cell.record(&state, 0, &incoming(3, 10, b"c"), Millis(20)).expect("goes on");
         assert!(!commit(&mut cell, &mut state).loaded);
     }

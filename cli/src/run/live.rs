@@ -1,4 +1,4 @@
-//! What the console shows as it happens: changes from the topics, and how each stage keeps up.
+//! What the console shows as it happens: changes from the topics.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,20 +7,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use sluice_api::live::{Feed, Hub, LiveEvent, Position};
-use sluice_api::stages::{Observation, Stages};
 use sluice_connectors::kafka::consumer::Stop;
-use sluice_connectors::kafka::lag::Reader;
 use sluice_connectors::kafka::{self, transaction};
-use sluice_pipeline::topology::{Kind, TOPOLOGY};
 use sluice_schemas::codec::Codecs;
-use sluice_schemas::time::Millis;
 use sluice_schemas::topics;
 
-use super::{Parts, Running};
+use super::{Parts, Running, measure};
 use crate::exit::Failure;
-
-/// Measuring asks every broker about every group.
-const MEASURE: Duration = Duration::from_secs(2);
 
 /// Starts the tail of the topics and the measurement.
 pub fn start(parts: &Parts, state: &sluice_api::State, running: &mut Running) -> Result<(), Failure> {
@@ -34,7 +27,7 @@ pub fn start(parts: &Parts, state: &sluice_api::State, running: &mut Running) ->
         }
     })?;
     let (stages, options, stop) = (state.stages.clone(), parts.config.kafka.clone(), running.stop.clone());
-    running.thread("measure", move || measure(&options, &stages, &stop))?;
+    running.thread("measure", move || measure::run(&options, &stages, &stop))?;
     Ok(())
 }
 
@@ -73,29 +66,4 @@ fn tail(options: &kafka::Options, codecs: &Codecs, hub: &Hub, stop: &Stop) -> Re
         }
     }
     Ok(())
-}
-
-fn measure(options: &kafka::Options, stages: &Stages, stop: &Stop) {
-    let reader = Reader::new(options);
-    while !stop.load(Ordering::Acquire) {
-        for role in TOPOLOGY.iter().filter(|role| role.reads.iter().any(|topic| topics::find(topic).is_some()) && role.name != "api") {
-            match reader.lag(role.name, role.reads) {
-                Ok(lags) => stages.observe(Observation {
-                    name: role.name.to_owned(),
-                    kind: if role.kind == Kind::Chain { "chain" } else { "effect" }.to_owned(),
-                    reads: role.reads.iter().map(|topic| (*topic).to_owned()).collect(),
-                    committed: lags.iter().map(|lag| lag.committed).sum(),
-                    lag: lags.iter().map(|lag| lag.lag).sum(),
-                    lag_seconds: None,
-                    dead_letters: 0,
-                    at_ms: Millis::now().0,
-                }),
-                Err(e) => tracing::warn!(group = role.name, error = %e, "lag is not measured"),
-            }
-            if stop.load(Ordering::Acquire) {
-                return;
-            }
-        }
-        std::thread::sleep(MEASURE);
-    }
 }

@@ -5,6 +5,7 @@
 mod chains;
 mod effects;
 mod live;
+mod measure;
 mod parts;
 mod servers;
 mod tables;

@@ -99,7 +99,7 @@ fn keyed(
                 found = Some(journal.packed_sequence);
             }
         } else {
-            changes.keyed.insert(key.to_vec(), value.map(<[u8]>::to_vec));
+            changes.keyed.insert(key.into(), value.map(Into::into));
         }
         if changes.keyed.len() >= CHUNK || found.is_some() {
             // The sequence stays at 0 until the restore is complete, so that a crash in between starts it again.

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Changes, Error, Read, Visit};
+use super::{Changes, Error, Read, Value, Visit};
 
 /// State in memory: for tests, dry runs and simulation.
 #[derive(Debug, Default, Clone)]
 pub struct Memory {
-    keyed: BTreeMap<Vec<u8>, Vec<u8>>,
+    keyed: BTreeMap<Value, Value>,
     seen: HashMap<[u8; 16], u16>,
 }
 
@@ -30,12 +30,12 @@ impl Memory {
 }
 
 impl Read for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, Error> {
         Ok(self.keyed.get(key).cloned())
     }
 
     fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error> {
-        for (key, value) in self.keyed.range(vec![table]..vec![table + 1]) {
+        for (key, value) in self.keyed.range(Value::from([table])..Value::from([table + 1])) {
             row(&key[1..], value)?;
         }
         Ok(())

@@ -33,13 +33,16 @@ impl Error {
     }
 }
 
+/// Bytes of the store, shared and never copied once they are there.
+pub use fjall::Slice as Value;
+
 /// What [`Read::scan`] calls with the key and value of each row.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
 
 /// Committed state.
 pub trait Read {
     /// The value of a key, table byte included.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, Error>;
     /// Calls `row` for every row of a table, in key order, keys without the table byte.
     fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error>;
     /// The day on which dedup saw a hash last.
@@ -54,14 +57,14 @@ type Hasher = foldhash::fast::RandomState;
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Key with table byte → value, or `None` for a deletion.
-    pub keyed: IndexMap<Vec<u8>, Entry, Hasher>,
+    pub keyed: IndexMap<Value, Entry, Hasher>,
     /// Hashes that dedup saw first in this transaction.
     pub seen: IndexSet<[u8; 16], Hasher>,
     undo: Vec<Undo>,
 }
 
 /// A value, or a deletion.
-pub type Entry = Option<Vec<u8>>;
+pub type Entry = Option<Value>;
 
 #[derive(Debug)]
 enum Undo {
@@ -106,7 +109,7 @@ impl Changes {
         self.undo.clear();
     }
 
-    fn put(&mut self, key: Vec<u8>, value: Entry) {
+    fn put(&mut self, key: Value, value: Entry) {
         let (index, before) = self.keyed.insert_full(key, value);
         self.undo.push(before.map_or(Undo::New, |before| Undo::Changed(index, before)));
     }
@@ -141,22 +144,22 @@ impl<'a> View<'a> {
     }
 
     /// The value of `key` in `table`.
-    pub fn get(&mut self, table: u8, key: &[u8]) -> Option<Vec<u8>> {
-        let full = full_key(table, key);
-        match self.changes.keyed.get(&full) {
+    pub fn get(&mut self, table: u8, key: &[u8]) -> Option<Value> {
+        let Self { committed, changes, failed } = self;
+        full_key(table, key, |full| match changes.keyed.get(full) {
             Some(value) => value.clone(),
-            None => Self::or_fail(self.failed, self.committed.get(&full)),
-        }
+            None => Self::or_fail(failed, committed.get(full)),
+        })
     }
 
     /// Sets `key` in `table`.
-    pub fn put(&mut self, table: u8, key: &[u8], value: Vec<u8>) {
-        self.changes.put(full_key(table, key), Some(value));
+    pub fn put(&mut self, table: u8, key: &[u8], value: impl Into<Value>) {
+        self.changes.put(full_key(table, key, |full| Value::from(full)), Some(value.into()));
     }
 
     /// Removes `key` from `table`.
     pub fn delete(&mut self, table: u8, key: &[u8]) {
-        self.changes.put(full_key(table, key), None);
+        self.changes.put(full_key(table, key, |full| Value::from(full)), None);
     }
 
     /// Remembers `hash`; returns whether it was already known and not older than [`DEDUP_DAYS`].
@@ -174,12 +177,17 @@ impl<'a> View<'a> {
     }
 }
 
-/// Key with its table byte.
-pub fn full_key(table: u8, key: &[u8]) -> Vec<u8> {
-    let mut full = Vec::with_capacity(key.len() + 1);
-    full.push(table);
-    full.extend_from_slice(key);
-    full
+/// Calls `f` with the key with its table byte; on the stack, since nearly every key fits there.
+fn full_key<T>(table: u8, key: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
+    let mut short = [0; 96];
+    match short.get_mut(..=key.len()) {
+        Some(full) => {
+            full[0] = table;
+            full[1..].copy_from_slice(key);
+            f(full)
+        }
+        None => f(&[&[table], key].concat()),
+    }
 }
 
 #[cfg(test)]
@@ -197,9 +205,21 @@ mod tests {
         assert!(!view.check_and_set([7; 16], Millis(0)));
         changes.rollback();
         let mut view = View::new(&store, &mut changes, &mut failed);
-        assert_eq!(view.get(1, b"a"), Some(b"1".to_vec()));
-        assert_eq!(view.get(1, b"b"), None);
+        assert_eq!(view.get(1, b"a").as_deref(), Some(b"1".as_slice()));
+        assert_eq!(view.get(1, b"b").as_deref(), None);
         assert!(!view.check_and_set([7; 16], Millis(0)));
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_found_again() {
+        let (store, mut changes, mut failed) = (Memory::default(), Changes::default(), None);
+        let mut view = View::new(&store, &mut changes, &mut failed);
+        for n in [0, 1, 94, 95, 96, 97, 5_000] {
+            let key = vec![7; n];
+            view.put(1, &key, b"v");
+            assert_eq!(view.get(1, &key).as_deref(), Some(b"v".as_slice()), "{n}");
+            assert_eq!(view.get(2, &key).as_deref(), None);
+        }
     }
 
     #[test]

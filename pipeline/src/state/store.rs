@@ -3,7 +3,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, Error, Read, Visit};
+use super::{Changes, Error, Read, Value, Visit};
 
 /// The embedded database of one chain instance: one keyspace pair per partition.
 pub struct Stores(Database);
@@ -72,12 +72,12 @@ impl Store {
         let mut batch = self.db.batch();
         for (key, value) in &changes.keyed {
             match value {
-                Some(value) => batch.insert(&self.keyed, key.as_slice(), value.as_slice()),
-                None => batch.remove(&self.keyed, key.as_slice()),
+                Some(value) => batch.insert(&self.keyed, key.clone(), value.clone()),
+                None => batch.remove(&self.keyed, key.clone()),
             }
         }
         for hash in &changes.seen {
-            batch.insert(&self.seen, hash.as_slice(), day.to_be_bytes().as_slice());
+            batch.insert(&self.seen, hash, day.to_be_bytes());
         }
         let position = serde_json::to_vec(position).map_err(|e| Error::Value(e.to_string()))?;
         batch.insert(&self.keyed, POSITION, position);
@@ -109,8 +109,8 @@ fn as_day(bytes: &[u8]) -> u16 {
 }
 
 impl Read for Store {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.keyed.get(key)?.map(|value| value.to_vec()))
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, Error> {
+        Ok(self.keyed.get(key)?)
     }
 
     fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error> {
@@ -148,7 +148,7 @@ mod tests {
         let stores = Stores::open(folder.path()).expect("opens again");
         let store = stores.partition(3).expect("partition");
         assert_eq!(store.position().expect("position"), position);
-        assert_eq!(store.get(&[1, b'k']).expect("get"), Some(b"v".to_vec()));
+        assert_eq!(store.get(&[1, b'k']).expect("get").as_deref(), Some(b"v".as_slice()));
         assert_eq!(store.seen(&[5; 16]).expect("seen"), Some(1));
         assert_eq!(stores.partition(4).expect("another").position().expect("position"), Position::default());
         assert_eq!(store.forget_before(2).expect("forgets"), 1);

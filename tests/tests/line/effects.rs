@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer as _};
+use rdkafka::{Offset, TopicPartitionList};
 use sluice_connectors::kafka::Options;
 use sluice_connectors::kafka::consumer::{self, Commit, Subscription};
+use sluice_connectors::kafka::lag::Reader;
 use sluice_local::Engine;
+use sluice_schemas::time::Millis;
 use sluice_schemas::topics::EVENTS;
 
 use super::harness::{PATIENCE, stack};
@@ -75,14 +78,49 @@ impl Drop for Ends<'_> {
     }
 }
 
-#[test]
-fn a_rebalance_while_an_effect_fails_loses_no_record() {
-    let options = Options {
+fn options(prefix: &str) -> Options {
+    Options {
         brokers: stack().address(Engine::Kafka).expect("an address"),
-        prefix: "rebalanced.".into(),
+        prefix: prefix.into(),
         partitions: PARTITIONS,
         ..Options::default()
-    };
+    }
+}
+
+/// Writes one record, stamped `at`, in a transaction of its own.
+fn transact(producer: &BaseProducer, name: &str, at: i64) {
+    producer.begin_transaction().expect("begins");
+    producer.send(BaseRecord::<(), _>::to(name).partition(0).timestamp(at).payload("x")).map_err(|(e, _)| e).expect("is queued");
+    producer.commit_transaction(PATIENCE).expect("commits");
+}
+
+#[test]
+fn lag_counts_what_waits_with_its_age_and_no_transaction_marker() {
+    let options = options("lag.");
+    topic(&options);
+    let name = options.name(EVENTS);
+    let producer: BaseProducer = client(&options).set("transactional.id", &name).create().expect("a producer");
+    producer.init_transactions(PATIENCE).expect("a transactional id");
+    transact(&producer, &name, 1_000);
+    // The group has read the one record; behind it lies the marker of its transaction.
+    let member: BaseConsumer = client(&options).set("group.id", options.name("reader")).create().expect("a consumer");
+    let mut read = TopicPartitionList::new();
+    read.add_partition_offset(&name, 0, Offset::Offset(1)).expect("an offset");
+    member.commit(&read, CommitMode::Sync).expect("commits");
+
+    let lag = || Reader::new(&options).lag("reader", &[EVENTS]).expect("is measured").remove(0);
+    let seen = lag();
+    assert_eq!((seen.committed, seen.end, seen.lag, seen.oldest), (1, 2, 0, None));
+    transact(&producer, &name, 2_000);
+    transact(&producer, &name, 3_000);
+    let seen = lag();
+    assert_eq!((seen.committed, seen.oldest), (1, Some(Millis(2_000))));
+    assert!(seen.lag >= 2, "{seen:?}");
+}
+
+#[test]
+fn a_rebalance_while_an_effect_fails_loses_no_record() {
+    let options = options("rebalanced.");
     topic(&options);
     produce(&options, 0);
     let (stop, fails, calls) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(true), AtomicUsize::new(0));

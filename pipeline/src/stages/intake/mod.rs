@@ -139,6 +139,9 @@ impl Intake {
         at: Millis,
         answers: Answers,
     ) -> Result<(), Poison> {
+        if !moves(event.kind) {
+            return Ok(());
+        }
         let stored = self.fetch(cx, raw.tenant, id)?;
         let late = answers == Answers::Timely && stored.as_ref().is_some_and(|stored| conversation::moved_on(stored, at));
         let before = stored.unwrap_or_else(|| conversation::begin(raw.tenant, id, &raw.account, &raw.channel, cx.now));
@@ -150,8 +153,7 @@ impl Intake {
                 self.save(cx, &moved)
             }
             Kind::Echo => self.save(cx, &conversation::answered(met, &conversation::summary(event), cx.now)),
-            Kind::Edit | Kind::Revoke | Kind::System | Kind::UserIdUpdate => self.save(cx, &conversation::touched(met, cx.now)),
-            _ => Ok(()),
+            _ => self.save(cx, &conversation::touched(met, cx.now)),
         }
     }
 
@@ -190,7 +192,7 @@ impl Intake {
         let Some(record) = record else { return Ok(()) };
         let record = Quote { trace, ..record };
         let value = self.quote.encode(&record).map_err(poison("quote", about.tenant))?;
-        cx.state.put(QUOTE, record.quote.as_bytes(), value.clone());
+        cx.state.put(QUOTE, record.quote.as_bytes(), &value);
         self.memory.note(&record);
         if let Some(bytes) = kept.and_then(|kept| serde_json::to_vec(kept).ok()) {
             cx.state.put(KEPT, record.quote.as_bytes(), bytes);
@@ -229,7 +231,7 @@ impl Intake {
 
     fn save(&self, cx: &mut Context<'_>, conversation: &Conversation) -> Result<(), Poison> {
         let value = self.conversation.encode(conversation).map_err(poison("conversation", conversation.tenant))?;
-        cx.state.put(CONVERSATION, conversation.conversation.as_bytes(), value.clone());
+        cx.state.put(CONVERSATION, conversation.conversation.as_bytes(), &value);
         cx.emit(CONVERSATIONS, topics::key(conversation.tenant, &conversation.conversation), value);
         Ok(())
     }
@@ -239,19 +241,21 @@ impl Intake {
 fn find(cx: &mut Context<'_>, raw: &RawEvent, event: &meta::Event, person: Option<&Person>) -> Option<ConversationId> {
     let person = person?;
     let key = |alias: &str| [raw.tenant.as_bytes(), raw.account.as_bytes(), &[0], alias.as_bytes()].concat();
-    let known = person.aliases().find_map(|alias| {
-        let id = cx.state.get(ALIAS, &key(alias))?;
-        <[u8; 16]>::try_from(id.as_slice()).ok().map(ConversationId::from)
-    });
+    let aliases: Vec<_> = person
+        .aliases()
+        .map(|alias| {
+            let key = key(alias);
+            let known = cx.state.get(ALIAS, &key);
+            (key, known)
+        })
+        .collect();
+    let known = aliases.iter().find_map(|(_, id)| <[u8; 16]>::try_from(id.as_deref()?).ok().map(ConversationId::from));
     if known.is_none() && !begins(event.kind) {
         return None;
     }
     let id = known.unwrap_or_else(|| ConversationId::mint(raw.tenant, &raw.account, person.address().unwrap_or_default()));
-    for alias in person.aliases() {
-        let key = key(alias);
-        if cx.state.get(ALIAS, &key).is_none() {
-            cx.state.put(ALIAS, &key, id.as_bytes().to_vec());
-        }
+    for (key, _) in aliases.iter().filter(|(_, known)| known.is_none()) {
+        cx.state.put(ALIAS, key, id.as_bytes());
     }
     Some(id)
 }
@@ -266,6 +270,11 @@ fn remember(cx: &mut Context<'_>, about: &Conversation, answer: &Answer) {
             }
         }
     }
+}
+
+/// Whether an event of this kind changes its conversation. Most events are statuses, which do not.
+fn moves(kind: Kind) -> bool {
+    matches!(kind, Kind::Inbound | Kind::Postback | Kind::Echo | Kind::Edit | Kind::Revoke | Kind::System | Kind::UserIdUpdate)
 }
 
 /// Whether an event of this kind begins a conversation with someone not seen before.
