@@ -1,11 +1,12 @@
-//! Checks of arguments, and secrets from places that no process list shows.
+//! Checks of arguments, secrets from places that no process list shows, and a person's yes.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
+use super::output::notice;
 use crate::exit::{DATA, FAILED, Failure};
 
 /// Digits only, as Meta's identifiers are.
@@ -107,6 +108,21 @@ pub fn secret(what: &str, variable: Option<&str>, file: Option<&PathBuf>) -> Res
         return Err(Failure { code: DATA, error: anyhow!("--{what}: is empty; put the secret itself in the variable or file") });
     }
     Ok(Some(text.into()))
+}
+
+/// Whether to go on after the plan: said beforehand with `--yes`, or now at the terminal. A script that said neither has its plan.
+pub fn confirmed(yes: bool) -> Result<bool, Failure> {
+    if yes || !std::io::stdin().is_terminal() {
+        if !yes {
+            notice("that was the plan; say --yes to do it");
+        }
+        return Ok(yes);
+    }
+    eprint!("go on? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What redrive and drop have in common: plan → confirm → progress → report.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use sluice_connectors::kafka::producer::Producer;
 use sluice_connectors::letters::{Bench, Command, Filter, Plan, Report, Source};
 use sluice_connectors::registry;
 
+use super::input::confirmed;
 use super::output::{Form, notice};
 use super::tap::timestamp;
 use super::{actor, connect};
@@ -52,8 +52,8 @@ pub async fn act(config: &Config, form: Form, act: &Act, sources: &[Source], fil
     for line in lines(&plan, command) {
         notice(&line);
     }
-    if !act.yes && !confirmed()? {
-        return form.one(&shown(&plan), "nothing was done; say --yes to do it");
+    if !confirmed(act.yes)? {
+        return form.one(&shown(&plan), "nothing was done");
     }
     let report = run(&bench, &plan, filter, command, &act.reason).await?;
     let text = said(&report, command);
@@ -73,16 +73,6 @@ pub async fn run(bench: &Bench, plan: &Plan, filter: &Filter, command: Command, 
     let report = bench.run(plan, filter, command, (&who, reason), &stop, |done| notice(&format!("{done} of {total}"))).await;
     watch.abort();
     Ok(report?)
-}
-
-fn confirmed() -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Ok(false);
-    }
-    notice("Do it? [y/N]");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Why there is nothing to do, and what is still there.

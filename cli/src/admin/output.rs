@@ -15,6 +15,11 @@ pub struct Form {
 }
 
 impl Form {
+    /// Whether programs read it.
+    pub const fn json(self) -> bool {
+        self.json
+    }
+
     /// Prints `rows`; people see `columns` of them, aligned.
     pub fn rows(self, columns: &[&str], rows: &[Value]) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();

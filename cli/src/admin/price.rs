@@ -1,6 +1,6 @@
 //! `sluice price`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::Subcommand;
@@ -46,17 +46,23 @@ enum Verb {
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match &args.verb {
         Verb::Import { tenant: slug, file } => {
-            let value: Value = input::json(file, &input::read(file)?)?;
-            if let Err(faults) = check(&value) {
-                for fault in &faults {
-                    notice(&format!("{}: {fault}", file.display()));
-                }
-                return Err(Failure::data(anyhow!("the catalog was not imported; faults: {}", faults.len())));
-            }
+            let value = read(file, "the catalog was not imported")?;
             import(config, args.form, slug, &value).await
         }
         Verb::Show { tenant: slug } => show(config, args.form, slug).await,
     }
+}
+
+/// The catalog in a file; what is wrong with it is said field by field, and `consequence` at the end.
+pub fn read(file: &Path, consequence: &str) -> Result<Value, Failure> {
+    let value: Value = input::json(file, &input::read(file)?)?;
+    if let Err(faults) = check(&value) {
+        for fault in &faults {
+            notice(&format!("{}: {fault}", file.display()));
+        }
+        return Err(Failure::data(anyhow!("{consequence}; faults: {}", faults.len())));
+    }
+    Ok(value)
 }
 
 /// What is wrong with a catalog, field by field.

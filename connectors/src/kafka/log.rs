@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
-
 use sluice_schemas::record::Header;
 
 use super::{CALL, Error, Options};
@@ -54,6 +53,8 @@ pub struct Log {
     consumer: BaseConsumer<Quiet>,
     name: String,
     partition: i32,
+    /// Whether the end was told and nothing has come since: the client tells it once.
+    ended: bool,
 }
 
 impl Log {
@@ -70,7 +71,7 @@ impl Log {
             .set("fetch.wait.max.ms", "100")
             .set("queued.max.messages.kbytes", "4096")
             .create_with_context(Quiet)?;
-        Ok(Self { consumer, name: options.name(topic), partition })
+        Ok(Self { consumer, name: options.name(topic), partition, ended: false })
     }
 
     /// The cluster's name of the topic.
@@ -104,6 +105,7 @@ impl Log {
     pub fn seek(&mut self, offset: i64) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.name, self.partition, Offset::Offset(offset))?;
+        self.ended = false;
         Ok(self.consumer.assign(&list)?)
     }
 
@@ -112,10 +114,15 @@ impl Log {
         let asked = Instant::now();
         while asked.elapsed() < PATIENCE {
             match self.consumer.poll(Duration::from_millis(200)) {
+                None if self.ended => return Ok(None),
                 None => {}
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.ended = true;
+                    return Ok(None);
+                }
                 Some(Err(e)) => self.passing(e)?,
                 Some(Ok(message)) => {
+                    self.ended = false;
                     return Ok(Some(Entry {
                         offset: message.offset(),
                         timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),

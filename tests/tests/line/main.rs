@@ -18,5 +18,7 @@ mod http;
 mod kill;
 mod letters;
 mod outage;
+mod replay;
+mod shadow;
 mod travel;
 mod verbs;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use sluice_local::System;
 
 use super::approval::waiting;
-use super::harness::{audience, calm, campaign, texts};
+use super::harness::{audience, calm, campaign, eventually, texts, write};
 use driver::Browser;
 
 /// Signs in as acme's owner.
@@ -119,5 +119,44 @@ fn every_page_fits_its_screen_and_breaks_no_rule_of_the_content_policy() {
         let stages = browser.text("#stages");
         ["intake", "ledger", "sender", "reconcile", "archive", "tally"].iter().all(|stage| stages.contains(stage)).then_some(())
     });
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_page_of_a_conversation_goes_back_to_a_moment_and_offers_nothing_to_do_there() {
+    let (system, from) = (calm(), "15550125002");
+    let ask = |text: &str, before: usize| {
+        write(system, from, text);
+        eventually(system, "an answer", || (texts(system, from).len() > before).then_some(()));
+    };
+    ask("3 bags of cement to 01310-100?", 0);
+    let found = eventually(system, "the conversation in the archive", || {
+        let found = system.api_get(&format!("/api/v1/conversations?q={from}")).ok()?;
+        found["data"][0]["id"].is_string().then(|| found["data"][0].clone())
+    });
+    let (id, then) = (found["id"].as_str().expect("an id"), found["updated_at"].as_str().expect("a time"));
+    let second = then.parse::<jiff::Timestamp>().expect("RFC 3339").as_second();
+    // The field names whole seconds of the tenant's clock, here UTC, and shows what was at their end.
+    let then = then[.."2026-11-26T09:30:00".len()].to_owned();
+    eventually(system, "the next second", || (jiff::Timestamp::now().as_second() > second).then_some(()));
+    ask("7 bags of cement to 01310-100?", 1);
+
+    let (browser, console) = signed_in(system);
+    browser.open(&format!("{console}/conversations/{id}"));
+    let messages = || browser.value("document.querySelectorAll('li.message').length").as_u64();
+    browser.eventually("all messages", || (messages() >= Some(4)).then_some(()));
+    browser.value(&format!("document.querySelector('#at').value = '{then}'"));
+    browser.click("//form[@class='travel']//button");
+    browser.eventually("the past", || browser.text(".notice").contains("as it was on").then_some(()));
+    assert!(messages() < Some(4), "{:?} messages", messages());
+    assert_eq!(browser.value("document.querySelectorAll('form.reply').length"), 0, "nobody answers in the past");
+    for (name, width, dark) in [("conversation-past", 1280, false), ("conversation-past-narrow", 375, true)] {
+        browser.looks_like(width, 900, dark);
+        browser.open(&format!("{console}/conversations/{id}?at={then}"));
+        fits(&browser, name);
+        println!("{}", browser.screenshot(name).display());
+    }
+    browser.click("//p[@role='status']//a");
+    browser.eventually("the present", || (messages() >= Some(4)).then_some(()));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
