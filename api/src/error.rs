@@ -33,6 +33,9 @@ pub enum Error {
     /// The thing is not in a state in which this can be done.
     #[error("{0}")]
     Conflict(String),
+    /// Free-form messages may not be sent to this person now.
+    #[error("the 24-hour window is closed: {0}")]
+    WindowClosed(&'static str),
     /// The same `Idempotency-Key` came with another request.
     #[error("this Idempotency-Key was used for another request; use a new key")]
     KeyReused,
@@ -69,6 +72,7 @@ impl Error {
             Self::NotFound(_) => "not-found",
             Self::Invalid(_) => "invalid",
             Self::Conflict(_) => "conflict",
+            Self::WindowClosed(_) => "window-closed",
             Self::KeyReused => "idempotency-key-reused",
             Self::TooMany(_) => "too-many-attempts",
             Self::TooLarge(_) => "too-large",
@@ -84,7 +88,7 @@ impl Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::WindowClosed(_) => StatusCode::CONFLICT,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -100,6 +104,7 @@ impl Error {
             Self::NotFound(_) => "Not found",
             Self::Invalid(_) => "Not valid",
             Self::Conflict(_) => "Not possible now",
+            Self::WindowClosed(_) => "Window closed",
             Self::KeyReused => "Idempotency-Key used before",
             Self::TooMany(_) => "Too many attempts",
             Self::TooLarge(_) => "Too large",

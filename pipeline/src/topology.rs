@@ -146,7 +146,7 @@ pub const TOPOLOGY: &[Role] = &[
         kind: Kind::Effect,
         stages: &["live"],
         reads: &[t::CONVERSATIONS, t::QUOTES, t::MESSAGES],
-        writes: &[t::CONVERSATION_COMMANDS, "postgres", "server-sent events"],
+        writes: &[t::CONVERSATION_COMMANDS, t::OUTBOUND_TRANSACTIONAL, "postgres", "server-sent events"],
         guarantee: "commands: acknowledged by all in-sync replicas before 2xx; live: best effort, resumable by cursor",
         state: "none",
     },

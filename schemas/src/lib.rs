@@ -4,6 +4,7 @@
 //! [`topics`] the table of topics.
 
 pub mod codec;
+pub mod command;
 pub mod ids;
 pub mod meta;
 pub mod record;

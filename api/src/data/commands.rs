@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use sluice_connectors::kafka::producer::Out;
 use sluice_connectors::postgres::numbers;
+use sluice_schemas::command;
 use sluice_schemas::ids::{ConversationId, QuoteId, TraceId};
 use sluice_schemas::record::Command;
 use sluice_schemas::time::Millis;
@@ -12,8 +13,6 @@ use uuid::Uuid;
 use crate::auth::{Actor, Role};
 use crate::{Error, State};
 
-/// Longest reply (contract §6: text body).
-const REPLY: usize = 4_096;
 /// Longest reason.
 const REASON: usize = 1_000;
 
@@ -75,10 +74,13 @@ fn quote_argument(action: &str, argument: Option<&str>) -> Result<Option<String>
 /// What an agent does in a conversation: checked, then written.
 pub async fn act(app: &State, actor: &Actor, conversation: Uuid, action: &str, argument: Option<&str>, key: &str) -> Result<(), Error> {
     let argument = agent_argument(action, argument)?;
-    let (conversation, window_until_ms) = super::history::conversation(app, actor.tenant, conversation).await?;
-    if action == "reply" && window_until_ms <= Millis::now().0 {
-        return Err(Error::Conflict("the 24-hour window is closed; free text can be sent once the customer has written again".into()));
+    if action == "reply" {
+        // A reply is a message like any other, and goes through the same door.
+        let request = super::messages::Request { conversation: Some(conversation), ..super::messages::Request::default() };
+        let text = command::Command::text(argument.unwrap_or_default());
+        return super::messages::send(app, actor, &request, &text, key).await.map(drop);
     }
+    let (conversation, _) = super::history::conversation(app, actor.tenant, conversation).await?;
     let decision = Decision {
         conversation: conversation.id,
         account: conversation.account,
@@ -94,8 +96,7 @@ pub async fn act(app: &State, actor: &Actor, conversation: Uuid, action: &str, a
 fn agent_argument(action: &str, argument: Option<&str>) -> Result<Option<String>, Error> {
     let given = argument.map(str::trim).filter(|text| !text.is_empty());
     match (action, given) {
-        ("reply", Some(text)) if text.chars().count() <= REPLY => Ok(Some(text.to_owned())),
-        ("reply", Some(_)) => Err(Error::field("argument", format!("the reply is longer than {REPLY} characters"))),
+        ("reply", Some(text)) => Ok(Some(text.to_owned())),
         ("reply", None) => Err(Error::field("argument", "the reply is empty")),
         ("assign", Some(agent)) => Ok(Some(agent.to_owned())),
         ("assign", None) => Err(Error::field("argument", "`argument` is missing: the agent's email")),
@@ -148,7 +149,7 @@ mod tests {
         }
         assert!(quote_argument("reject", Some("  ")).is_err());
         assert!(quote_argument("delete", None).is_err());
-        assert!(agent_argument("reply", Some(&"x".repeat(REPLY + 1))).is_err());
+        assert!(agent_argument("reply", Some(" ")).is_err());
         assert_eq!(agent_argument("resolve", Some("ignored")).ok(), Some(None));
         assert!(agent_argument("approve", None).is_err());
     }

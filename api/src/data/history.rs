@@ -8,7 +8,7 @@ use sluice_schemas::time::Millis;
 use uuid::Uuid;
 
 use super::paging::{self, Paging};
-use crate::view::{Conversation, Direction, Message, Page};
+use crate::view::{Conversation, Course, Direction, Message, Page, Step};
 use crate::{Error, State};
 
 /// Conversations that a search looks through.
@@ -61,6 +61,31 @@ pub async fn conversation(app: &State, tenant: TenantId, id: Uuid) -> Result<(Co
 pub async fn snapshot(app: &State, tenant: TenantId, id: Uuid) -> Result<Snapshot, Error> {
     let snapshot = archive(app)?.conversation(tenant, ConversationId(id)).await?;
     snapshot.ok_or_else(|| Error::NotFound("conversation".into()))
+}
+
+/// The conversation that began with `contact` at `account`, with the end of its window; `None` before that person has written.
+pub async fn known(app: &State, tenant: TenantId, account: &str, contact: &str) -> Result<Option<(ConversationId, i64)>, Error> {
+    let id = ConversationId::mint(tenant, account, contact);
+    Ok(archive(app)?.conversation(tenant, id).await?.map(|snapshot| (id, snapshot.window_until_ms)))
+}
+
+/// What became of a send so far.
+pub async fn course(app: &State, tenant: TenantId, id: Uuid) -> Result<Course, Error> {
+    let mut rows = archive(app)?.steps(tenant, &id.to_string()).await?;
+    rows.sort_by_key(|row| (row.step.at_ms, row.step.state));
+    let steps: Vec<scylla::Step> = rows.iter().map(|row| row.step.clone()).collect();
+    let status = scylla::latest(&steps)
+        .ok_or_else(|| Error::NotFound("message; one that was just taken over shows after a moment".into()))?
+        .state
+        .name();
+    let step = |row: scylla::StepRow| Step {
+        status: row.step.state.name().to_owned(),
+        at: Millis(row.step.at_ms).to_string(),
+        code: row.step.code,
+        detail: row.step.detail,
+        message_id: row.step.wamid,
+    };
+    Ok(Course { id, status: status.to_owned(), steps: rows.into_iter().map(step).collect() })
 }
 
 /// Messages of a conversation: the newest page before the cursor, oldest first.

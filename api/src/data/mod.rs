@@ -6,6 +6,7 @@ pub mod figures;
 pub mod history;
 pub mod idempotency;
 pub mod letters;
+pub mod messages;
 pub mod paging;
 pub mod quotes;
 pub mod rates;

@@ -5,6 +5,7 @@ mod conversations;
 mod events;
 mod extract;
 mod figures;
+mod messages;
 mod quotes;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -55,6 +56,9 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(conversations::get))
         .routes(routes!(conversations::messages))
         .routes(routes!(conversations::command))
+        .routes(routes!(messages::send))
+        .routes(routes!(messages::preview))
+        .routes(routes!(messages::get))
         .routes(routes!(quotes::list))
         .routes(routes!(quotes::get))
         .routes(routes!(quotes::decide))

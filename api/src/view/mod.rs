@@ -4,12 +4,14 @@ mod campaign;
 mod conversation;
 mod figures;
 mod quote;
+mod sent;
 mod time;
 
 pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
 pub use conversation::{Conversation, Direction, Message, Window};
 pub use figures::{Number, Stage, Today};
 pub use quote::{Line, Money, Quote, lines};
+pub use sent::{Course, Sent, Step};
 pub use time::{Clock, Moment, duration};
 
 use serde::Serialize;

@@ -14,6 +14,7 @@ mod output;
 mod price;
 mod quarantine;
 mod replay;
+mod send;
 mod tap;
 mod template;
 mod tenant;
@@ -49,6 +50,11 @@ pub enum Verb {
     /// Imports and shows what quotes are priced with
     #[command(after_help = "Example: sluice price show --tenant acme")]
     Price(price::Args),
+    /// Sends a message through the API; the same key is the same send
+    #[command(
+        after_help = "Example: sluice send --to '+1 555 0102' --text Hello\n         sluice send --to '+1 555 0102' --template spring_offer --language en_US --var 1=Ana --var '2=10 %' --var button.0=x\n         sluice send --message message.json --key order-17"
+    )]
+    Send(Box<send::Args>),
     /// Makes, starts, stops and watches campaigns
     #[command(after_help = "Example: sluice campaign status --tenant acme 0198c0de-0000-7000-8000-000000000001 --watch")]
     Campaign(campaign::Args),
@@ -78,6 +84,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Token(args) => token::run(config, args).await,
         Verb::Template(args) => template::run(config, args).await,
         Verb::Price(args) => price::run(config, args).await,
+        Verb::Send(args) => send::run(*args).await,
         Verb::Campaign(args) => campaign::run(config, args).await,
         Verb::Tap(args) => tap::run(config, args).await,
         Verb::DeadLetters(args) => dead_letters::run(config, args).await,

@@ -1,6 +1,7 @@
 //! Meta's Graph API: one attempt, one exchange, and an honest word about what is known afterwards.
 
-mod render;
+pub mod channel;
+pub mod template;
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use sluice_schemas::meta::{Response, response};
 use sluice_schemas::record::Outcome;
 
-pub use render::{Command, render};
+pub use channel::{Rendered, channel, render};
 
 /// Where the Graph API is.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,6 +61,9 @@ pub struct Exchange {
 /// Error codes that say nothing about whether the message was taken (contract §7): with a 5xx they prove nothing.
 const VAGUE: [i64; 3] = [1, 2, 131_000];
 
+/// Subcode of 1 with which Instagram reports a failure though the message was sent (contract §10).
+const SENT_ANYWAY: i64 = 1_357_046;
+
 impl Client {
     /// A client that gives up an exchange after `timeout`.
     pub fn new(options: &Options, timeout: Duration) -> Result<Self, reqwest::Error> {
@@ -74,9 +78,10 @@ impl Client {
         Ok(Self { http, options: options.clone() })
     }
 
-    /// Transmits `body` from `account` once.
-    pub async fn send(&self, channel: &str, account: &str, token: &SecretString, body: String) -> Exchange {
-        let base = if channel == "instagram" { &self.options.instagram_url } else { &self.options.graph_url };
+    /// Transmits a request from `account` once.
+    pub async fn send(&self, channel: &str, account: &str, token: &SecretString, request: Rendered) -> Exchange {
+        let Rendered { body, mark } = request;
+        let base = self::channel(channel).map_or(self.options.graph_url.as_str(), |channel| channel.base(&self.options));
         let url = format!("{base}/{}/{account}/messages", self.options.version);
         let request = self.http.post(url).bearer_auth(token.expose_secret()).header("content-type", "application/json").body(body);
         match request.send().await {
@@ -86,7 +91,7 @@ impl Client {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 match answer.bytes().await {
-                    Ok(bytes) => Exchange::read(status, &bytes),
+                    Ok(bytes) => Exchange::read(status, &bytes, mark),
                     Err(_) => Exchange { http_status: status, ..Exchange::nothing(Outcome::Unknown, "the answer was cut") },
                 }
             }
@@ -99,13 +104,18 @@ impl Exchange {
         Self { outcome, wamid: None, code: None, class: None, detail: Some(detail.into()), http_status: 0 }
     }
 
-    /// Reads an answer. Only an error object of the Graph API proves that the message was not taken.
-    pub fn read(status: u16, body: &[u8]) -> Self {
+    /// Reads an answer; that to a mark brings no message id. Only an error object of the Graph API proves that the message was not
+    /// taken, and not even that one does where Meta reports a failure though it sent (contract §10).
+    pub fn read(status: u16, body: &[u8], mark: bool) -> Self {
         let unknown = |detail: &str| Self { http_status: status, ..Self::nothing(Outcome::Unknown, detail) };
         match response(Some(status), body) {
             Response::Accepted { id: Some(id), .. } => {
                 Self { outcome: Outcome::Accepted, wamid: Some(id), code: None, class: None, detail: None, http_status: status }
             }
+            Response::Success { success: true } | Response::Object { .. } if mark && status < 300 => {
+                Self { outcome: Outcome::Accepted, wamid: None, code: None, class: None, detail: None, http_status: status }
+            }
+            Response::ApiError { subcode: Some(SENT_ANYWAY), .. } => unknown("reported as failed, though it may have been sent"),
             Response::ApiError { code: Some(code), .. } if status >= 500 && VAGUE.contains(&code) => {
                 unknown("a server error that proves nothing")
             }
@@ -129,15 +139,20 @@ mod tests {
     #[test]
     fn only_an_error_object_proves_a_refusal() {
         let throttled = br#"{"error":{"message":"(#131056) Pair rate","code":131056}}"#;
-        let outcome = |status, body: &[u8]| Exchange::read(status, body).outcome;
+        let outcome = |status, body: &[u8]| Exchange::read(status, body, false).outcome;
         assert_eq!(outcome(400, throttled), Outcome::Rejected);
-        assert_eq!(Exchange::read(400, throttled).class, Some("throttle"));
+        assert_eq!(Exchange::read(400, throttled, false).class, Some("throttle"));
         assert_eq!(outcome(503, br#"{"error":{"message":"down","code":2}}"#), Outcome::Unknown);
         assert_eq!(outcome(503, br#"{"error":{"message":"overloaded","code":131016}}"#), Outcome::Rejected);
         assert_eq!(outcome(502, b"<html>bad gateway</html>"), Outcome::Unknown);
         assert_eq!(outcome(200, br#"{"messaging_product":"whatsapp","mess"#), Outcome::Unknown);
         assert_eq!(outcome(200, br#"{"messages":[]}"#), Outcome::Unknown);
+        let sent_anyway = br#"{"error":{"message":"An unknown error","code":1,"error_subcode":1357046}}"#;
+        assert_eq!(outcome(400, sent_anyway), Outcome::Unknown);
+        assert_eq!(outcome(200, br#"{"success":true}"#), Outcome::Unknown);
+        assert_eq!(Exchange::read(200, br#"{"success":true}"#, true).outcome, Outcome::Accepted);
+        assert_eq!(Exchange::read(200, br#"{"recipient_id":"17"}"#, true).outcome, Outcome::Accepted);
         let taken = br#"{"messaging_product":"whatsapp","contacts":[{"input":"+1","wa_id":"1"}],"messages":[{"id":"wamid.A"}]}"#;
-        assert_eq!(Exchange::read(200, taken).wamid.as_deref(), Some("wamid.A"));
+        assert_eq!(Exchange::read(200, taken, false).wamid.as_deref(), Some("wamid.A"));
     }
 }

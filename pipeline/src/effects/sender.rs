@@ -117,8 +117,8 @@ impl Sender {
             };
         };
         let callback = self.keys.sign(&claim.account, claim.send_id, claim.attempt);
-        let body = match render(&claim.channel, &claim.to, &claim.body, &callback) {
-            Ok(body) => body,
+        let request = match render(&claim.channel, &claim.to, &claim.body, &callback) {
+            Ok(request) => request,
             Err(e) => return Exchange { outcome: Outcome::Rejected, class: Some("permanent"), ..unwritten(&e.to_string()) },
         };
         if self.stop.load(Ordering::Acquire) {
@@ -127,7 +127,7 @@ impl Sender {
         if Millis::now().0 >= claim.not_after_ms {
             return unwritten("the lease is over");
         }
-        self.client.send(&claim.channel, &claim.account, &token, body).await
+        self.client.send(&claim.channel, &claim.account, &token, request).await
     }
 
     async fn answer(&self, partition: i32, claim: &Claim, exchange: Exchange) {

@@ -36,7 +36,7 @@ pub(crate) fn valid(id: &str) -> bool {
 }
 
 /// `<CC>.<≤128 alphanumerics>`, or `<CC>.ENT.<…>` for linked portfolios (contract §2).
-pub(crate) fn is_user_id(id: &str) -> bool {
+pub fn is_user_id(id: &str) -> bool {
     let Some((country, rest)) = id.split_once('.') else { return false };
     let rest = rest.strip_prefix("ENT.").unwrap_or(rest);
     country.len() == 2

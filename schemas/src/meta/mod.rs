@@ -69,6 +69,7 @@ mod fixtures_test;
 mod properties_test;
 
 pub use event::{Attachment, Channel, Contact, Event, Fault, Forwarded, Kind, Pricing};
+pub use identity::is_user_id;
 pub use json::Json;
 pub use parse::parse;
 pub use response::{Response, response};

@@ -98,7 +98,7 @@ pub struct Command {
     pub account: String,
     /// Unique per decision (`Idempotency-Key`): a repeat changes nothing.
     pub id: String,
-    /// `approve`, `change`, `reject`, `reply`, `resolve`, `reopen`, `assign`.
+    /// `approve`, `change`, `reject`, `reply`, `send`, `resolve`, `reopen`, `assign`.
     pub action: String,
     /// Quote decided on.
     #[serde(with = "bin_opt")]
@@ -112,4 +112,11 @@ pub struct Command {
     /// Follows the decision through the topics.
     #[serde(with = "bin")]
     pub trace: TraceId,
+}
+
+impl Command {
+    /// Why the command with this id sends: the send's id follows from it before the pipeline has acted.
+    pub fn cause(id: &str) -> String {
+        format!("command:{id}")
+    }
 }

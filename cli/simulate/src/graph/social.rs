@@ -89,7 +89,8 @@ fn content(account: &Account, message: &Value) -> Result<&'static str, Refusal> 
             let kind = KINDS.into_iter().find(|kind| attachment["type"] == *kind);
             let kind = kind.ok_or_else(|| Refusal::bad("Param message['attachment']['type'] is not valid"))?;
             let payload = &attachment["payload"];
-            let given = payload["url"].is_string() || payload["attachment_id"].is_string();
+            let address = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+            let given = payload["url"].as_str().is_some_and(address) || payload["attachment_id"].is_string();
             if !given && !matches!(kind, "template" | "like_heart") {
                 return Err(Refusal::bad("The parameter message['attachment']['payload']['url'] is required"));
             }

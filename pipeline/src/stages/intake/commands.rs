@@ -1,5 +1,6 @@
-//! Decisions of people: approve, change, reject, reply, resolve, reopen, assign. A repeat of a command changes nothing.
+//! Decisions of people: approve, change, reject, reply, send, resolve, reopen, assign. A repeat of a command changes nothing.
 
+use sluice_schemas::command;
 use sluice_schemas::ids::{QuoteId, TenantId};
 use sluice_schemas::record::{Command, Conversation};
 
@@ -21,9 +22,13 @@ impl Intake {
         let moved = match command.action.as_str() {
             "approve" | "change" | "reject" => self.decide_quote(cx, command, about)?,
             "reply" => {
-                let text = command.argument.clone().unwrap_or_default();
-                self.send(cx, command, &about, &text)?;
-                conversation::answered(about, &text, cx.now)
+                let said = command::Command::text(command.argument.clone().unwrap_or_default());
+                self.say(cx, command, about, &said)?
+            }
+            "send" => {
+                let said = command::Command::from_json(command.argument.as_deref().unwrap_or_default())
+                    .map_err(|faults| refuse(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+                self.say(cx, command, about, &said)?
             }
             "resolve" => conversation::touched(Conversation { status: RESOLVED.into(), unread: 0, ..about }, cx.now),
             "reopen" => conversation::touched(Conversation { status: OPEN.into(), ..about }, cx.now),
@@ -47,7 +52,7 @@ impl Intake {
         let (record, kept, text) = quoting::decide(record, kept, verdict, &command.actor, cx.now).map_err(&refuse)?;
         let trace = record.trace;
         self.keep(cx, &about, Some(record), Some(&kept), trace)?;
-        self.send(cx, command, &about, &text)?;
+        self.send(cx, command, &about, &command::Command::text(text.as_str()))?;
         let stage = if command.action == "reject" { "idle" } else { "quoted" };
         Ok(conversation::answered(Conversation { stage: stage.into(), ..about }, &text, cx.now))
     }
@@ -70,8 +75,18 @@ impl Intake {
         Ok((record, kept))
     }
 
-    fn send(&self, cx: &mut Context<'_>, command: &Command, about: &Conversation, text: &str) -> Result<(), Poison> {
+    /// Sends what a person wrote; a mark or a reaction is no answer.
+    fn say(&self, cx: &mut Context<'_>, command: &Command, about: Conversation, said: &command::Command) -> Result<Conversation, Poison> {
+        self.send(cx, command, &about, said)?;
+        Ok(if said.content.is_message() {
+            conversation::answered(about, &said.content.summary(), cx.now)
+        } else {
+            conversation::touched(about, cx.now)
+        })
+    }
+
+    fn send(&self, cx: &mut Context<'_>, command: &Command, about: &Conversation, said: &command::Command) -> Result<(), Poison> {
         let to = about.phone.as_deref().or(about.user_id.as_deref()).unwrap_or_default();
-        self.reply(cx, about, to, &format!("command:{}", command.id), text, command.trace)
+        self.reply(cx, about, to, &Command::cause(&command.id), said, command.trace)
     }
 }

@@ -4,6 +4,7 @@ mod commands;
 mod memory;
 
 use sluice_schemas::codec::{Codec, Codecs};
+use sluice_schemas::command::Command as Said;
 use sluice_schemas::ids::{ConversationId, SendId, TenantId, TraceId};
 use sluice_schemas::meta::{self, Kind};
 use sluice_schemas::record::{Command, Config, Conversation, Event, Lane, Outbound, Quote, RawEvent};
@@ -175,7 +176,7 @@ impl Intake {
         let Some(answer) = shop.answer(&about, pending, text, &event.dedup_key, locale, cx.now) else { return Ok(about) };
         self.keep(cx, &about, answer.record.clone(), answer.kept.as_ref(), raw.trace)?;
         remember(cx, &about, &answer);
-        self.reply(cx, &about, person.address().unwrap_or_default(), &event.dedup_key, &answer.text, raw.trace)?;
+        self.reply(cx, &about, person.address().unwrap_or_default(), &event.dedup_key, &Said::text(answer.text.as_str()), raw.trace)?;
         let quote = answer.record.as_ref().map(|record| record.quote).or(about.quote);
         let moved = conversation::answered(Conversation { stage: answer.stage.to_owned(), quote, ..about }, &answer.text, cx.now);
         Ok(moved)
@@ -201,7 +202,7 @@ impl Intake {
         Ok(())
     }
 
-    fn reply(&self, cx: &mut Context<'_>, about: &Conversation, to: &str, cause: &str, text: &str, trace: TraceId) -> Result<(), Poison> {
+    fn reply(&self, cx: &mut Context<'_>, about: &Conversation, to: &str, cause: &str, said: &Said, trace: TraceId) -> Result<(), Poison> {
         let outbound = Outbound {
             tenant: about.tenant,
             account: about.account.clone(),
@@ -215,7 +216,7 @@ impl Intake {
             seq: -1,
             epoch: 0,
             suppressed: None,
-            body: serde_json::json!({ "type": "text", "text": { "body": text } }).to_string(),
+            body: said.to_json(),
             at_ms: cx.now.0,
             trace,
         };
