@@ -48,7 +48,21 @@ pub fn router(registry: Registry, readiness: Readiness) -> Router {
         .route("/metrics", get(metrics))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
+        .merge(failpoints())
         .with_state(Ops { registry, readiness })
+}
+
+/// Nothing in a build that ships; the fault harness arms its steps by `POST /failpoints`.
+fn failpoints() -> Router<Ops> {
+    #[cfg(feature = "failpoints")]
+    return Router::new().route(
+        "/failpoints",
+        axum::routing::post(|steps: String| async move {
+            sluice_schemas::failpoint::arm(&steps).map_err(|wrong| (StatusCode::BAD_REQUEST, wrong))
+        }),
+    );
+    #[cfg(not(feature = "failpoints"))]
+    Router::new()
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {

@@ -1,7 +1,5 @@
 //! What our renderers write, the simulated Meta takes; what our checks refuse, it refuses too. It shares no code with them.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sluice_connectors::meta::{Client, Options, Rendered, channel, render};
 use sluice_schemas::command::Command;
@@ -21,7 +19,7 @@ impl Meta {
         let url = server.url();
         tokio::spawn(server.serve(std::future::pending()));
         let options = Options { graph_url: url.clone(), instagram_url: url.clone(), ..Options::default() };
-        let client = Client::new(&options, Duration::from_secs(10)).expect("client");
+        let client = Client::new(&options).expect("client");
         let mut meta = Self { url, http: reqwest::Client::new(), client, media: String::new() };
         meta.media = meta.upload().await;
         meta

@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sluice_schemas::codec::{self, Codec, Codecs};
+use sluice_schemas::failpoint::planted;
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::{DeadLetter, InputOffset, Journal, Original, Run};
 use sluice_schemas::redrive::Mark;
@@ -232,7 +233,10 @@ impl Cell {
             generation: 0,
             clock_ms: self.clock.0,
             inputs: (self.role.reads.iter().zip(&self.positions))
-                .map(|(topic, offset)| InputOffset { topic: (*topic).into(), offset: *offset })
+                .map(|(topic, offset)| InputOffset {
+                    topic: (*topic).into(),
+                    offset: *offset + i64::from(planted("journal_offset_off_by_one")),
+                })
                 .collect(),
             runs: std::mem::take(&mut self.runs),
             packed_sequence: self.packed_sequence,

@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod command;
+pub mod failpoint;
 pub mod ids;
 pub mod meta;
 pub mod record;

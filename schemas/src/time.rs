@@ -19,7 +19,10 @@ impl Millis {
 
     /// The wall clock. Only edges and runners call this.
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now().as_millisecond())
+        let now = Self(jiff::Timestamp::now().as_millisecond());
+        #[cfg(feature = "failpoints")]
+        let now = now.plus(crate::failpoint::clock_offset_ms());
+        now
     }
 
     /// This moment moved by `ms`.

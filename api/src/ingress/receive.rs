@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sluice_connectors::kafka;
 use sluice_connectors::kafka::producer::Out;
+use sluice_schemas::failpoint::hit;
 use sluice_schemas::meta;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics;
@@ -53,7 +54,9 @@ where
     let updates = meta::split(&body)?;
     let records = records(&body, &updates, received, &ingress.routes.now(), &ingress.codec)?;
     let unrouted = records.iter().filter(|record| record.topic == topics::EVENTS_UNROUTED).count();
+    hit("ingress", "before_write");
     write(ingress, records).await?;
+    hit("ingress", "before_answer");
     ingress.metrics.written(&updates, unrouted);
     Ok(())
 }

@@ -49,8 +49,11 @@ fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
     Ok(match role {
         "intake" => Box::new(move || Box::new(Intake::new(&codecs))),
         "ledger" => {
-            let settings =
-                Settings { keys: parts.config.callback_keys()?, unknown_deadline_ms: parts.config.ledger.unknown_deadline_seconds * 1_000 };
+            let settings = Settings {
+                keys: parts.config.callback_keys()?,
+                http_timeout_ms: i64::from(parts.config.meta.timeout_seconds) * 1_000,
+                unknown_deadline_ms: parts.config.ledger.unknown_deadline_seconds * 1_000,
+            };
             Box::new(move || Box::new(Ledger::new(&codecs, settings.clone())))
         }
         _ => {

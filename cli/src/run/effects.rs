@@ -10,9 +10,9 @@ use sluice_pipeline::effects::outbox::Outbox;
 use sluice_pipeline::effects::sender::{Sender, Tokens};
 use sluice_pipeline::effects::tally::Tally;
 use sluice_pipeline::effects::{archive, expand};
-use sluice_pipeline::stages::ledger;
 use sluice_pipeline::{letters, topology};
 use sluice_schemas::codec::{Codec, Codecs};
+use sluice_schemas::failpoint::planted;
 use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Message, Original, Outbound, Quote, Record};
 use sluice_schemas::redrive::Mark;
 use sluice_schemas::time::Millis;
@@ -42,7 +42,7 @@ pub async fn sender(parts: &Parts, running: &mut Running) -> Result<Draining, Fa
     let (pool, keys) = (parts.pool()?, parts.config.keyring()?);
     let tokens = Tokens::default();
     tables::tokens(&pool, &keys, &tokens).await?;
-    let client = Client::new(&parts.config.meta, Duration::from_millis(ledger::HTTP_TIMEOUT_MS as u64))?;
+    let client = Client::new(&parts.config.meta)?;
     let sender =
         Sender::new(client, parts.producer.clone(), parts.config.callback_keys()?, tokens.clone(), &parts.codecs, running.stop.clone());
     running.task(tables::follow(pool, running.cancel.clone(), move |pool| {
@@ -51,8 +51,9 @@ pub async fn sender(parts: &Parts, running: &mut Running) -> Result<Draining, Fa
     }));
     let taker = sender.clone();
     let runtime = tokio::runtime::Handle::current();
+    let commit = if planted("sender_offsets_after_write") { Commit::After } else { Commit::Before };
     // Few claims in hand: what a crash loses sight of is shown as unknown and waits for a status.
-    consume("sender", Commit::Before, 200, Duration::ZERO, parts, running, move |batch| {
+    consume("sender", commit, 200, Duration::ZERO, parts, running, move |batch| {
         taker.take(&runtime, batch);
         Ok::<(), std::convert::Infallible>(())
     })?;
@@ -89,7 +90,8 @@ fn archive_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
     let events = Reader::<Event>::new("archive", parts);
     let messages = Reader::<Message>::new("archive", parts);
     let conversations = Reader::<Conversation>::new("archive", parts);
-    consume("archive", Commit::After, 2_000, Duration::from_millis(20), parts, running, move |batch| {
+    let commit = if planted("archive_offsets_before_rows") { Commit::Before } else { Commit::After };
+    consume("archive", commit, 2_000, Duration::from_millis(20), parts, running, move |batch| {
         runtime.block_on(async {
             let mut rows = archive::events(&events.read(batch, |topic| topic == EVENTS).await?);
             rows.extend(archive::messages(&messages.read(batch, |topic| topic == MESSAGES).await?));

@@ -10,11 +10,13 @@ mod parts;
 mod servers;
 mod tables;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use sluice_api::ops::Readiness;
 use sluice_connectors::kafka::consumer::Stop;
 use sluice_pipeline::topology::{self, Kind, TOPOLOGY};
@@ -47,15 +49,26 @@ pub struct Running {
 }
 
 impl Running {
-    /// Runs `work` on a thread of its own.
-    pub fn thread(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-        self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(work)?);
+    /// Runs `work` on a thread of its own. A panic ends the process: without this part it would look alive and stand still.
+    pub fn thread(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let fatal = self.fatal.clone();
+        let guarded = move || {
+            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                let _ = fatal.send(anyhow::anyhow!("the thread {name} panicked"));
+            }
+        };
+        self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(guarded)?);
         Ok(())
     }
 
-    /// Runs `work` as a task.
+    /// Runs `work` as a task; a panic ends the process.
     pub fn task(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.push(tokio::spawn(work));
+        let fatal = self.fatal.clone();
+        self.tasks.push(tokio::spawn(async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                let _ = fatal.send(anyhow::anyhow!("a task panicked"));
+            }
+        }));
     }
 
     async fn end(self, draining: Vec<Draining>) {
@@ -76,6 +89,8 @@ type Draining = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs the roles until a signal or until one cannot go on.
 pub async fn run(config: Config, args: &Args) -> Result<(), Failure> {
+    #[cfg(feature = "failpoints")]
+    sluice_schemas::failpoint::start().map_err(|wrong| anyhow::anyhow!("FAILPOINTS: {wrong}"))?;
     let roles = chosen(&args.roles)?;
     let (fatal, mut failed) = tokio::sync::mpsc::unbounded_channel();
     let mut running = Running {

@@ -12,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Reb
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use sluice_schemas::failpoint::hit;
 use sluice_schemas::record::Header;
 
 use super::{Error, Fences, Options};
@@ -120,12 +121,13 @@ fn drive<E: std::fmt::Display>(
             rewind(&consumer, options, &batch)?;
             continue;
         }
-        if subscription.commit == Commit::Before && !commit(&consumer, options, &batch) {
+        hit(subscription.group, "after_read");
+        if subscription.commit == Commit::Before && !commit(&consumer, options, subscription, &batch) {
             rewind(&consumer, options, &batch)?;
             continue;
         }
         if apply(&consumer, &batch, stop, effect)? && subscription.commit == Commit::After {
-            commit(&consumer, options, &batch);
+            commit(&consumer, options, subscription, &batch);
         }
     }
     // Waits for the group to take back the partitions, so that a successor starts at once.
@@ -210,8 +212,11 @@ fn offsets(options: &Options, batch: &Batch, offset: impl Fn(&Delivered<Vec<u8>>
     list
 }
 
-fn commit(consumer: &BaseConsumer<Generation>, options: &Options, batch: &Batch) -> bool {
-    match consumer.commit(&offsets(options, batch, |r| r.offset + 1, false), CommitMode::Sync) {
+fn commit(consumer: &BaseConsumer<Generation>, options: &Options, subscription: &Subscription, batch: &Batch) -> bool {
+    hit(subscription.group, "before_offsets");
+    let committed = consumer.commit(&offsets(options, batch, |r| r.offset + 1, false), CommitMode::Sync);
+    hit(subscription.group, "after_offsets");
+    match committed {
         Ok(()) => true,
         Err(e) => {
             tracing::warn!(error = %e, "offsets were not committed; the batch belongs to another member or will be repeated");

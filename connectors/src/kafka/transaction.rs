@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
+use sluice_schemas::failpoint::{fails, hit};
 
 use super::{CALL, Error, Options};
 
@@ -226,9 +227,16 @@ impl Producer {
     /// Adds offsets to the transaction and commits it. An error says nothing about what happened: the caller must drop
     /// this producer, build a new one (which settles the transaction) and read the committed state again.
     pub fn commit(&self, consumer: &Consumer, offsets: &TopicPartitionList) -> Result<(), Error> {
+        if fails("transaction", "before_commit") {
+            return Err(Error::Client("told to fail before the commit".into()));
+        }
         let group = consumer.group_metadata().ok_or_else(|| Error::Client("the consumer has no group metadata".into()))?;
         self.retry(|| self.0.send_offsets_to_transaction(offsets, &group, CALL))?;
+        hit("transaction", "offsets_added");
         self.retry(|| self.0.commit_transaction(TIMEOUT))?;
+        if fails("transaction", "after_commit") {
+            return Err(Error::Client("told to fail after the commit".into()));
+        }
         let failed = self.0.context().0.lock().ok().and_then(|inner| inner.failed.clone());
         failed.map_or(Ok(()), |e| Err(e.into()))
     }
@@ -245,6 +253,12 @@ impl Producer {
 
     /// Gives up what was added since [`Producer::begin`].
     pub fn abort(&self) -> Result<(), Error> {
+        self.0.purge(PurgeConfig::default().queue());
+        // The client waits until every report is served, and serves none itself.
+        let begun = Instant::now();
+        while self.0.in_flight_count() > 0 && begun.elapsed() < TIMEOUT {
+            self.0.poll(Duration::from_millis(10));
+        }
         Ok(self.0.abort_transaction(TIMEOUT)?)
     }
 

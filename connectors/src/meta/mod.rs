@@ -22,6 +22,8 @@ pub struct Options {
     pub instagram_url: String,
     /// API version.
     pub version: String,
+    /// An exchange is given up after this many seconds; what became of it is unknown then.
+    pub timeout_seconds: u32,
 }
 
 impl Default for Options {
@@ -30,6 +32,7 @@ impl Default for Options {
             graph_url: "https://graph.facebook.com".into(),
             instagram_url: "https://graph.instagram.com".into(),
             version: "v26.0".into(),
+            timeout_seconds: 30,
         }
     }
 }
@@ -65,10 +68,10 @@ const VAGUE: [i64; 3] = [1, 2, 131_000];
 const SENT_ANYWAY: i64 = 1_357_046;
 
 impl Client {
-    /// A client that gives up an exchange after `timeout`.
-    pub fn new(options: &Options, timeout: Duration) -> Result<Self, reqwest::Error> {
+    /// A client that gives up an exchange after [`Options::timeout_seconds`].
+    pub fn new(options: &Options) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
-            .timeout(timeout)
+            .timeout(Duration::from_secs(options.timeout_seconds.into()))
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -21,20 +21,34 @@ pub(crate) struct Answer {
 
 /// Asks `http://host:port/path`; with a `body` it is a POST of JSON. `headers` are complete lines without their ends.
 pub(crate) fn request(url: &str, headers: &[String], body: Option<&Value>) -> io::Result<Answer> {
+    let text = body.map(Value::to_string).unwrap_or_default();
+    let content = "Content-Type: application/json".to_owned();
+    ask(url, if body.is_some() { "POST" } else { "GET" }, &[headers, &[content]].concat(), &text)
+}
+
+/// Posts plain text.
+pub(crate) fn text(url: &str, text: &str) -> io::Result<Answer> {
+    ask(url, "POST", &["Content-Type: text/plain".to_owned()], text)
+}
+
+/// Deletes.
+pub(crate) fn delete(url: &str) -> io::Result<Answer> {
+    ask(url, "DELETE", &[], "")
+}
+
+fn ask(url: &str, method: &str, headers: &[String], text: &str) -> io::Result<Answer> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("{url}: {what}"));
     let rest = url.strip_prefix("http://").ok_or_else(|| invalid("not an http:// address"))?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(authority)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let text = body.map(Value::to_string).unwrap_or_default();
-    let method = if body.is_some() { "POST" } else { "GET" };
     let mut head = format!("{method} /{path} HTTP/1.0\r\nHost: {authority}\r\n");
     for header in headers {
         head.push_str(header);
         head.push_str("\r\n");
     }
-    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}", text.len())?;
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{text}", text.len())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     parse(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{url}: no HTTP answer")))

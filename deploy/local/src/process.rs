@@ -131,6 +131,11 @@ impl Process {
         await_true("a process did not stop", || family.iter().all(|pid| is_stopped(*pid)))
     }
 
+    /// Whether the main process stands still.
+    pub(crate) fn stands_still(&self) -> bool {
+        stat(self.pid()).is_some_and(|(state, _)| state == 'T')
+    }
+
     /// Undoes [`Process::pause`].
     pub(crate) fn resume(&mut self) {
         signal_all(&self.family(), Signal::CONT);

@@ -62,6 +62,11 @@ impl Companion {
         self.0.kill().context(|| "kill a child".into())
     }
 
+    /// Whether it stands still, whoever made it.
+    pub fn stands_still(&self) -> bool {
+        self.0.stands_still()
+    }
+
     /// Makes it stand still with its connections open.
     pub fn pause(&mut self) -> Result<(), Error> {
         self.0.pause().context(|| "pause a child".into())

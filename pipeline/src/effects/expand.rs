@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 use sluice_connectors::postgres::campaigns::{self, Campaign, Recipient};
 use sluice_connectors::postgres::{self, Pool};
+use sluice_schemas::failpoint::hit;
 use sluice_schemas::ids::{SendId, TraceId};
 use sluice_schemas::record::{Demand, Lane, Outbound};
 
@@ -15,6 +16,7 @@ pub async fn expand(pool: &Pool, demand: &Demand) -> postgres::Result<Vec<Outbou
     let campaign = campaigns::get(&transaction, demand.campaign).await?;
     let rows = campaigns::audience(&transaction, demand.campaign, demand.home, demand.from, i64::from(demand.n)).await?;
     transaction.commit().await?;
+    hit("expand", "before_write");
     Ok(rows.iter().map(|row| outbound(&campaign, demand, row)).collect())
 }
 

@@ -8,6 +8,7 @@ use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::postgres::outbox::{self, Entry, Record};
 use sluice_connectors::postgres::{self, Pool};
 use sluice_schemas::codec::{self, Codec, Codecs};
+use sluice_schemas::failpoint::hit;
 use sluice_schemas::record::{Config, Control};
 use sluice_schemas::topics;
 
@@ -68,6 +69,7 @@ impl Outbox {
             }
         }
         self.producer.send_all(records).await?;
+        hit("outbox", "before_mark");
         let ids: Vec<i64> = claim.entries.iter().map(|entry| entry.id).collect();
         claim.published(&ids).await?;
         Ok(ids.len())

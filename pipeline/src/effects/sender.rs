@@ -15,6 +15,7 @@ use sluice_connectors::kafka::consumer::{Batch, Stop};
 use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::meta::{Client, Exchange, render};
 use sluice_schemas::codec::{Codec, Codecs};
+use sluice_schemas::failpoint::{hit, planted};
 use sluice_schemas::record::{Claim, Outcome, SendResult};
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, SEND_RESULTS};
@@ -124,13 +125,20 @@ impl Sender {
         if self.stop.load(Ordering::Acquire) {
             return unwritten("the sender is stopping");
         }
-        if Millis::now().0 >= claim.not_after_ms {
+        hit("sender", "before_lease");
+        if Millis::now().0 >= claim.not_after_ms && !planted("lease_not_checked") {
             return unwritten("the lease is over");
         }
-        self.client.send(&claim.channel, &claim.account, &token, request).await
+        hit("sender", "before_write");
+        let exchange = self.client.send(&claim.channel, &claim.account, &token, request).await;
+        hit("sender", "after_write");
+        exchange
     }
 
-    async fn answer(&self, partition: i32, claim: &Claim, exchange: Exchange) {
+    async fn answer(&self, partition: i32, claim: &Claim, mut exchange: Exchange) {
+        if planted("unknown_sent_again") && exchange.outcome == Outcome::Unknown {
+            exchange.outcome = Outcome::Unwritten;
+        }
         let result = SendResult {
             tenant: claim.tenant,
             account: claim.account.clone(),
@@ -152,6 +160,7 @@ impl Sender {
             payload: Some(payload),
             headers: Vec::new(),
         };
+        hit("sender", "before_result");
         let until = tokio::time::Instant::now() + RESULT_PATIENCE;
         while let Err(e) = self.producer.send_all(vec![out.clone()]).await {
             tracing::warn!(error = %e, send_id = %claim.send_id, "an answer is not written yet");
@@ -160,5 +169,6 @@ impl Sender {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        hit("sender", "after_result");
     }
 }

@@ -6,6 +6,7 @@
 
 mod metrics;
 mod partition;
+mod plants;
 mod restore;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use sluice_connectors::kafka::consumer::Stop;
 use sluice_connectors::kafka::transaction::{self, Change, Consumer, Producer};
 use sluice_connectors::kafka::{self, Options};
 use sluice_schemas::codec::Codecs;
+use sluice_schemas::failpoint::{fails, hit, planted};
 use sluice_schemas::time::Millis;
 
 use crate::cell;
@@ -69,6 +71,11 @@ impl Error {
         }
     }
 
+    /// Whether the folder of the embedded store is damaged.
+    fn is_damage(&self) -> bool {
+        matches!(self, Self::State(e) | Self::Cell(cell::Error::State(e)) if e.is_damage())
+    }
+
     /// Whether this identity is taken, so that only ending the process is safe.
     pub const fn fenced(&self) -> bool {
         matches!(self, Self::Kafka(kafka::Error::Fenced(_)))
@@ -108,6 +115,16 @@ pub struct Setup {
 
 /// Runs until `stop` is set or something fails; call it on a thread of its own, and again after an error.
 pub fn run(setup: &Setup, stop: &Stop) -> Result<(), Error> {
+    let ended = once(setup, stop);
+    if ended.as_ref().is_err_and(Error::is_damage)
+        && let Err(e) = state::set_aside(&setup.folder)
+    {
+        tracing::error!(folder = %setup.folder.display(), error = %e, "a damaged state store cannot be moved: delete it");
+    }
+    ended
+}
+
+fn once(setup: &Setup, stop: &Stop) -> Result<(), Error> {
     (setup.ready)(false);
     // The producer first: its start settles what an earlier incarnation left open, before any state is read.
     let producer = Producer::new(&setup.kafka, setup.role.name, &setup.instance)?;
@@ -177,7 +194,7 @@ impl Runner<'_> {
             let idle = self.burst(wait)?;
             self.tick()?;
             if self.must_commit(idle) {
-                self.commit()?;
+                self.commit().or_else(|e| if planted("producer_reused") { self.again() } else { Err(e) })?;
             }
         }
         self.commit()?;
@@ -191,6 +208,10 @@ impl Runner<'_> {
                 Change::Assigned(partitions) => self.assign(&partitions)?,
                 Change::Revoked => {
                     (self.setup.ready)(false);
+                    hit(self.setup.role.name, "on_revoke");
+                    if planted("revoke_forgets") {
+                        self.partitions.clear();
+                    }
                     if self.consumer.assignment_lost() {
                         self.abort()?;
                     } else {
@@ -252,6 +273,7 @@ impl Runner<'_> {
                 Some(Err(e)) => return passing(e).map(|()| true),
             };
             wait = Duration::ZERO;
+            hit(setup.role.name, "after_poll");
             let Some(partition) = partitions.get_mut(&message.partition()) else { continue };
             let Some(input) = names.inputs.iter().position(|name| name == message.topic()) else { continue };
             let at = match message.timestamp() {
@@ -299,6 +321,9 @@ impl Runner<'_> {
     }
 
     fn must_commit(&self, idle: bool) -> bool {
+        if fails(self.setup.role.name, "window") {
+            return false;
+        }
         self.window.as_ref().is_some_and(|window| {
             idle || window.records >= WINDOW_RECORDS || window.bytes >= WINDOW_BYTES || window.opened.elapsed() >= WINDOW
         })
@@ -307,6 +332,7 @@ impl Runner<'_> {
     fn commit(&mut self) -> Result<(), Error> {
         let Some(window) = self.window.take() else { return Ok(()) };
         let started = Instant::now();
+        hit(self.setup.role.name, "before_changelog");
         let (mut offsets, mut sealed) = (TopicPartitionList::new(), Vec::new());
         let out = Out { setup: self.setup, names: &self.names, producer: &self.producer, metrics: &self.metrics };
         for (id, partition) in self.partitions.iter_mut().filter(|(_, p)| p.cell.touched()) {
@@ -320,12 +346,16 @@ impl Runner<'_> {
                 }
             }
         }
+        self.too_early(&sealed, &offsets)?;
+        hit(self.setup.role.name, "before_commit");
         self.producer.commit(&self.consumer, &offsets)?;
+        hit(self.setup.role.name, "after_commit");
         for id in sealed {
             if let Some(partition) = self.partitions.get_mut(&id) {
                 partition.committed(&self.producer)?;
             }
         }
+        hit(self.setup.role.name, "after_apply");
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
         self.metrics.batch_records.observe(window.records as f64);
         self.metrics.state_bytes.set(self.stores.disk() as i64);

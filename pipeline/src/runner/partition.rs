@@ -1,6 +1,7 @@
 //! One partition of a chain between Kafka and its store: sends what the cell writes, applies what was committed.
 
 use sluice_connectors::kafka::transaction::Producer;
+use sluice_schemas::failpoint::{hit, planted};
 use sluice_schemas::record::Journal;
 use sluice_schemas::time::Millis;
 
@@ -49,11 +50,13 @@ impl Partition {
     }
 
     fn flush(&mut self, out: &Out<'_>) -> Result<(), Error> {
+        hit(out.setup.role.name, "before_send");
+        let home = if planted("wrong_partition") { (self.id + 1) % out.setup.kafka.partitions } else { self.id };
         for emit in self.cell.outputs() {
             let Some(topic) = out.names.outputs.get(emit.topic) else {
                 unreachable!("a chain writes only what the topology says: {}", emit.topic)
             };
-            self.bytes += out.send(topic, self.id, &emit.key, Some(&emit.value), 0)?;
+            self.bytes += out.send(topic, home, &emit.key, Some(&emit.value), 0)?;
         }
         Ok(())
     }
@@ -67,7 +70,7 @@ impl Partition {
             let value = pack(self.cell.day(), &changes.seen);
             out.send(packed, self.id, &sequence, Some(&value), self.mark(1))?;
         }
-        for (key, value) in &changes.keyed {
+        for (key, value) in changes.keyed.iter().filter(|(_, value)| value.is_some() || !planted("tombstone_dropped")) {
             out.send(&out.names.changelog, self.id, key, value.as_deref(), 0)?;
         }
         let bytes = out.setup.codecs.of::<Journal>().encode(&journal)?;

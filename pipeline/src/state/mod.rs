@@ -10,7 +10,7 @@ use indexmap::{IndexMap, IndexSet};
 use sluice_schemas::time::Millis;
 
 pub use memory::Memory;
-pub use store::{Position, Store, Stores};
+pub use store::{Position, Store, Stores, set_aside};
 
 /// What the disk says.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,19 @@ impl Error {
         match self {
             Self::Store(_) => "store",
             Self::Value(_) => "value",
+        }
+    }
+
+    /// Whether the content of the folder is damaged, or of another version. What the disk or its rights refuse is not: it may be
+    /// readable later.
+    pub fn is_damage(&self) -> bool {
+        use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        match self {
+            Self::Store(fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e))) => {
+                matches!(e.kind(), InvalidData | NotFound | UnexpectedEof)
+            }
+            Self::Store(e) => !matches!(e, fjall::Error::Locked | fjall::Error::Poisoned),
+            Self::Value(_) => true,
         }
     }
 }

@@ -50,6 +50,17 @@ impl Stores {
     }
 }
 
+/// Moves a damaged database out of the way, for whoever wants to look into it; the one moved before it goes.
+pub fn set_aside(path: &Path) -> std::io::Result<()> {
+    let aside = path.with_extension("damaged");
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside)?;
+    }
+    std::fs::rename(path, &aside)?;
+    tracing::error!(folder = %path.display(), aside = %aside.display(), "the state store is damaged and is restored from the changelog");
+    Ok(())
+}
+
 /// Committed state of one partition on disk.
 pub struct Store {
     db: Database,
@@ -129,6 +140,47 @@ impl Read for Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Writes over the middle of every file of a closed database.
+    fn damage(folder: &Path) {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            if entry.path().is_dir() {
+                damage(&entry.path());
+                continue;
+            }
+            let mut bytes = std::fs::read(entry.path()).expect("a file");
+            let middle = bytes.len() / 2;
+            bytes.iter_mut().skip(middle).take(64).for_each(|byte| *byte = !*byte);
+            std::fs::write(entry.path(), bytes).expect("written");
+        }
+    }
+
+    #[test]
+    fn a_damaged_store_is_known_as_such_and_makes_way_for_a_fresh_one() {
+        let parent = tempfile::tempdir().expect("folder");
+        let folder = parent.path().join("intake-0");
+        for _ in 0..2 {
+            {
+                let stores = Stores::open(&folder).expect("opens");
+                let store = stores.partition(3).expect("partition");
+                store.apply(&Changes::default(), 1, &Position { sequence: 4, ..Position::default() }).expect("applies");
+            }
+            damage(&folder);
+            let read = Stores::open(&folder).and_then(|stores| stores.partition(3)).and_then(|store| store.position());
+            assert!(read.expect_err("damaged").is_damage());
+            set_aside(&folder).expect("moved");
+        }
+        assert!(parent.path().join("intake-0.damaged").exists());
+        let fresh = Stores::open(&folder).expect("opens").partition(3).expect("partition");
+        assert_eq!(fresh.position().expect("position"), Position::default());
+    }
+
+    #[test]
+    fn a_store_that_another_process_holds_is_not_damaged() {
+        let folder = tempfile::tempdir().expect("folder");
+        let _held = Stores::open(folder.path()).expect("opens");
+        assert!(!Stores::open(folder.path()).err().expect("locked").is_damage());
+    }
     use crate::state::View;
     use sluice_schemas::time::Millis;
 

@@ -89,7 +89,7 @@ type Make = fn(&Codecs) -> Box<dyn Chain>;
 fn chain(name: &str, codecs: &Codecs) -> Box<dyn Chain> {
     match name {
         "intake" => Box::new(Intake::new(codecs)),
-        "ledger" => Box::new(Ledger::new(codecs, Settings { keys: KEYS.clone(), unknown_deadline_ms: 60_000 })),
+        "ledger" => Box::new(Ledger::new(codecs, Settings { keys: KEYS.clone(), http_timeout_ms: 30_000, unknown_deadline_ms: 60_000 })),
         _ => Box::new(Reconcile::new(codecs, KEYS.clone())),
     }
 }

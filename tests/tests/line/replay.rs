@@ -37,7 +37,7 @@ fn make(system: &System, chain: &str, codecs: &Codecs) -> Box<Make> {
     match chain {
         "intake" => Box::new(move || Box::new(Intake::new(&codecs)) as Box<dyn Chain>),
         "ledger" => {
-            let settings = Settings { keys, unknown_deadline_ms: deadline * 1_000 };
+            let settings = Settings { keys, http_timeout_ms: 30_000, unknown_deadline_ms: deadline * 1_000 };
             Box::new(move || Box::new(Ledger::new(&codecs, settings.clone())) as Box<dyn Chain>)
         }
         _ => Box::new(move || Box::new(Reconcile::new(&codecs, keys.clone())) as Box<dyn Chain>),

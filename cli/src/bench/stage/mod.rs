@@ -193,7 +193,10 @@ fn make(chain: &str, codecs: &Codecs) -> anyhow::Result<Make> {
     let codecs = codecs.clone();
     Ok(match chain {
         "intake" => Box::new(move || Box::new(Intake::new(&codecs))),
-        "ledger" => Box::new(move || Box::new(Ledger::new(&codecs, Settings { keys: keys.clone(), unknown_deadline_ms: 3_600_000 }))),
+        "ledger" => {
+            let settings = Settings { keys, http_timeout_ms: 30_000, unknown_deadline_ms: 3_600_000 };
+            Box::new(move || Box::new(Ledger::new(&codecs, settings.clone())))
+        }
         _ => Box::new(move || Box::new(Reconcile::new(&codecs, keys.clone()))),
     })
 }

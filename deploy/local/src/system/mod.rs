@@ -12,6 +12,7 @@
 //! # Ok::<(), sluice_local::Error>(())
 //! ```
 
+mod instance;
 mod part;
 mod secrets;
 pub mod seed;
@@ -31,6 +32,7 @@ use crate::{Engine, Error, Stack, http};
 use part::Part;
 use setup::Place;
 
+pub use instance::Instance;
 pub use part::binary;
 pub use setup::{Ports, Setup};
 
@@ -112,6 +114,16 @@ impl System {
         lock(&self.meta).kill()
     }
 
+    /// Starts the schema registry.
+    pub fn start_registry(&self) -> Result<Duration, Error> {
+        self.step("schema registry is ready", || lock(&self.registry).start())
+    }
+
+    /// Ends the schema registry at once; what it keeps is in Postgres.
+    pub fn kill_registry(&self) -> Result<(), Error> {
+        lock(&self.registry).kill()
+    }
+
     /// Fails with the first part or engine that ended without being asked.
     pub fn check(&self) -> Result<(), Error> {
         self.stack.check()?;
@@ -166,6 +178,12 @@ impl System {
     /// Posts JSON to the simulated Meta: `/_sim/inbound`.
     pub fn meta_post(&self, path: &str, body: &Value) -> Result<Value, Error> {
         http::json(&format!("{}{path}", self.meta_url()), &[], Some(body))
+    }
+
+    /// Deletes at the simulated Meta: `/_sim/faults`.
+    pub fn meta_delete(&self, path: &str) -> Result<(), Error> {
+        let what = format!("{}{path}", self.meta_url());
+        http::delete(&what).map(drop).map_err(|error| Error::Answer { what, detail: error.to_string() })
     }
 
     /// Gets JSON from the API as tenant acme's owner: `/api/v1/campaigns`.

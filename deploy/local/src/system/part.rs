@@ -1,7 +1,7 @@
 //! A process of the product, and how it is known to be ready.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,17 @@ pub(super) fn sluice(place: &Place) -> Result<Part, Error> {
     Part::new(place, "sluice", &["run"], vec![configuration(place)], ready)
 }
 
+/// `sluice run` of another build or under another name, with metrics and health on `ops`.
+pub(super) fn instance(place: &Place, program: &Path, name: &str, ops: u16, roles: &[&str]) -> Result<Part, Error> {
+    let mut arguments = vec!["run"];
+    arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
+    let env = vec![configuration(place), ("SLUICE_INSTANCE", name.to_owned()), ("SLUICE_API__OPS_LISTEN", format!("127.0.0.1:{ops}"))];
+    let mut part = Part::new(place, "sluice", &arguments, env, format!("{}/readyz", Place::url(ops)))?;
+    program.clone_into(&mut part.program);
+    part.log = place.log(&format!("sluice-{name}"));
+    Ok(part)
+}
+
 fn configuration(place: &Place) -> (&'static str, String) {
     ("SLUICE_CONFIG", place.configuration().display().to_string())
 }
@@ -80,8 +91,20 @@ impl Part {
 
     /// Starts it and waits until it is ready.
     pub(super) fn start(&mut self) -> Result<Duration, Error> {
+        self.launch(&[])?;
+        self.await_ready()
+    }
+
+    /// Starts it with further variables.
+    pub(super) fn launch(&mut self, env: &[(&'static str, String)]) -> Result<(), Error> {
+        let env = [&self.env, env].concat();
+        self.running = Some(Companion::logged(&self.program, &self.arguments, &env, &self.log)?);
+        Ok(())
+    }
+
+    /// Waits until it is ready; says how long that took.
+    pub(super) fn await_ready(&mut self) -> Result<Duration, Error> {
         let begun = Instant::now();
-        self.running = Some(Companion::logged(&self.program, &self.arguments, &self.env, &self.log)?);
         loop {
             self.check()?;
             let cause = match http::request(&self.ready, &[], None) {
@@ -109,6 +132,14 @@ impl Part {
         let Some(status) = self.running.as_mut().map_or(Ok(None), Companion::exited)? else { return Ok(()) };
         self.running = None;
         Err(Error::PartExited { name: self.name, status: status.to_string(), log: self.log.clone(), tail: tail(&self.log) })
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) fn stands_still(&self) -> bool {
+        self.running.as_ref().is_some_and(Companion::stands_still)
     }
 
     pub(super) fn stop(&mut self) -> Result<(), Error> {

@@ -21,7 +21,24 @@ pub const PAGE_ID: &str = "15550400001";
 /// What acme sells.
 const CATALOG: &str = include_str!("../../../demo/catalog.json");
 
+/// A second tenant, for whoever looks whether tenants stay apart.
+pub const RIVAL: &str = "rival";
+/// The simulated Meta's second number, of [`RIVAL`].
+pub const RIVAL_NUMBER_ID: &str = "15550100002";
+/// What a bag of cement costs at acme, and what at its rival.
+pub const CEMENT: [&str; 2] = ["38.90", "48.90"];
+
 impl System {
+    /// Makes tenant [`RIVAL`] with a number and a catalogue of other prices.
+    pub fn seed_rival(&self) -> Result<(), Error> {
+        let token = lock(&self.place).secrets.access_token.clone();
+        self.sluice(&["tenant", "create", "--slug", RIVAL, "--name", "Rival", "--locale", "en", "--if-missing"])?;
+        let number = ["--account", RIVAL_NUMBER_ID, "--waba", WABA_ID, "--display", "+1 555-010-9002", "--rate", "20"];
+        self.run(&[&["number", "add", "--tenant", RIVAL, "--token-env", "SEED_SECRET"], &number[..]].concat(), &[("SEED_SECRET", &token)])?;
+        let catalog = self.keep("rival.json", &CATALOG.replace(CEMENT[0], CEMENT[1]))?;
+        self.sluice(&["price", "import", "--tenant", RIVAL, &catalog]).map(drop)
+    }
+
     /// Makes tenant acme with its accounts, templates, prices, owner and API token, unless it is there; says whether it did.
     ///
     /// The simulated Meta must run: the templates are the ones it lists.

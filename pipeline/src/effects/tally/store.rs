@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use sluice_connectors::kafka::consumer::Delivered;
 use sluice_connectors::postgres::{Pool, Transaction};
+use sluice_schemas::failpoint::hit;
 use sluice_schemas::record::{Message, Quote};
 use uuid::Uuid;
 
@@ -19,7 +20,9 @@ pub(super) async fn messages(pool: &Pool, slice: &Slice, part: &[&Delivered<Mess
     count(&transaction, slice.partition, &delta).await?;
     attend(&transaction, &delta).await?;
     slice.advance(&transaction).await?;
+    hit("tally", "before_commit");
     transaction.commit().await?;
+    hit("tally", "after_commit");
     let applied = Applied { applied: fresh.len(), skipped: part.len() - fresh.len(), refused: Vec::new() };
     Ok((applied, delta))
 }

@@ -40,10 +40,8 @@ const NUMBERS: u8 = 3;
 
 /// After its slot a claim may be written for this long.
 pub const LEASE_MS: i64 = 2_000;
-/// The sender gives up an HTTP exchange after this time.
-pub const HTTP_TIMEOUT_MS: i64 = 30_000;
-/// An attempt without an answer is unknown this long after its lease: HTTP time-out and the way of the answer.
-const ANSWER_MS: i64 = HTTP_TIMEOUT_MS + 10_000;
+/// An attempt without an answer is unknown after its lease, the HTTP time-out, and this long for the way of the answer.
+const ANSWER_MS: i64 = 10_000;
 /// Attempts that Meta may refuse before a send fails.
 const MAX_FAILURES: i32 = 8;
 
@@ -52,6 +50,8 @@ const MAX_FAILURES: i32 = 8;
 pub struct Settings {
     /// Keys of the callback data.
     pub keys: Keys,
+    /// The sender gives up an HTTP exchange after this time, milliseconds.
+    pub http_timeout_ms: i64,
     /// An unknown send is quarantined after this time, milliseconds.
     pub unknown_deadline_ms: i64,
 }
@@ -187,7 +187,7 @@ impl Ledger {
         send.state = SendState::InFlight;
         send.attempt += 1;
         let not_after = slot.plus(LEASE_MS);
-        self.set_timer(item.id, &mut send, not_after.plus(ANSWER_MS));
+        self.set_timer(item.id, &mut send, not_after.plus(self.settings.http_timeout_ms + ANSWER_MS));
         self.store(cx, item.id, &send)?;
         let claim = Claim {
             tenant: outbound.tenant,

@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn settings(keys: &Keys) -> Settings {
-        Settings { keys: keys.clone(), unknown_deadline_ms: DEADLINE }
+        Settings { keys: keys.clone(), http_timeout_ms: 30_000, unknown_deadline_ms: DEADLINE }
     }
 
     fn run(&mut self, act: impl FnOnce(&mut Ledger, &mut Context<'_>)) {
