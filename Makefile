@@ -6,7 +6,7 @@ export CARGO_INCREMENTAL ?= 0
 bin := $(CARGO_TARGET_DIR)/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean setup build
+.PHONY: help run test faults check bench clean setup build faulty
 
 help: ## These lines
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -17,7 +17,13 @@ run: setup build ## The whole product with a demonstration; Ctrl-C ends it
 test: ## Every test, on real engines
 	@deploy/local/setup.sh browser prometheus
 	cargo build --quiet --workspace --bins
+	@$(MAKE) --no-print-directory faulty
 	cargo test --quiet --workspace
+
+faults: setup ## Seeds of faults: SEEDS=n [FIRST=s] [FAMILY=pipeline|send|campaign]
+	cargo build --quiet -p sluice -p sluice-tests --bins
+	@$(MAKE) --no-print-directory faulty
+	@SEEDS=$(SEEDS) FIRST=$(FIRST) FAMILY=$(FAMILY) $(bin)/faults
 
 check: ## Format, lints, licences and sources of dependencies
 	cargo fmt --all --check
@@ -39,6 +45,10 @@ clean: ## Forgets the local system; the build output and the downloads stay
 
 setup:
 	@deploy/local/setup.sh
+
+# The program with failpoints and planted bugs, under a name of its own.
+faulty:
+	cargo build --quiet -p sluice --features planted --bin sluice-faults
 
 build:
 	cargo build --quiet -p sluice -p sluice-local

@@ -3,69 +3,35 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::{Message as _, Offset, TopicPartitionList};
 use serde_json::Value;
-use sluice_connectors::{kafka, registry};
 use sluice_local::System;
-use sluice_schemas::codec::Codecs;
 use sluice_schemas::record::{DeadLetter, Event, Message, RawEvent, Record};
 use sluice_schemas::topics::{EVENTS, EVENTS_DEAD_LETTER, EVENTS_UNROUTED, MESSAGES};
 use sluice_tests::checker::{Acceptance, Books, Fault, Step};
+use sluice_tests::topics;
 
 use super::harness::{self, PATIENCE};
 use super::http::runtime;
 
 /// The topics of a system.
-pub struct Topics {
-    pub options: kafka::Options,
-    pub codecs: Codecs,
+pub struct Topics(topics::Topics);
+
+impl std::ops::Deref for Topics {
+    type Target = topics::Topics;
+
+    fn deref(&self) -> &topics::Topics {
+        &self.0
+    }
 }
 
 impl Topics {
     pub fn of(system: &System) -> Self {
-        let text = std::fs::read_to_string(system.dir().join("sluice.toml")).expect("the configuration");
-        let configuration: toml::Value = toml::from_str(&text).expect("TOML");
-        let options = configuration["kafka"].clone().try_into().expect("the options of Kafka");
-        let registry = registry::Options { url: system.registry_url() };
-        let codecs = runtime().block_on(registry::load(&registry)).expect("the schemas");
-        Self { options, codecs }
+        Self(runtime().block_on(topics::Topics::of(system)).expect("the configuration and the schemas"))
     }
 
     /// Every committed record that stands in the topic now.
-    pub fn all<T: Record>(&self, topic: &str) -> Vec<T> {
-        let codec = self.codecs.of::<T>();
-        self.values(topic).iter().map(|value| codec.decode(value).unwrap_or_else(|error| panic!("{topic}: {error}"))).collect()
-    }
-
-    fn values(&self, topic: &str) -> Vec<Vec<u8>> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &self.options.brokers)
-            .set("group.id", self.options.name("checker"))
-            .set("isolation.level", "read_committed")
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .create()
-            .expect("a consumer");
-        let mut list = TopicPartitionList::new();
-        for partition in 0..self.options.partitions {
-            list.add_partition_offset(&self.options.name(topic), partition, Offset::Beginning).expect("a partition");
-        }
-        consumer.assign(&list).expect("an assignment");
-        let mut unread: BTreeSet<i32> = (0..self.options.partitions).collect();
-        let (mut values, begun) = (Vec::new(), Instant::now());
-        while !unread.is_empty() {
-            assert!(begun.elapsed() < PATIENCE, "{topic} is not read to its end");
-            match consumer.poll(Duration::from_millis(200)) {
-                Some(Ok(message)) => values.push(message.payload().unwrap_or_default().to_vec()),
-                Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
-                Some(Err(error)) => println!("reading {topic}: {error}"),
-                None => {}
-            }
-        }
-        values
+    pub fn all<T: Record>(&self, topic: &'static str) -> Vec<T> {
+        self.0.all(topic, PATIENCE).unwrap_or_else(|error| panic!("{topic}: {error}"))
     }
 
     /// The ids of the inbound messages that reached an end, each as often as it did.

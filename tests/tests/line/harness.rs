@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sluice_local::system::Setup;
 use sluice_local::system::seed::PHONE_NUMBER_ID;
 use sluice_local::{Options, Stack, System};
+use sluice_tests::dice::Dice;
 
 /// How long anything may take before it counts as not coming. No promise: a busy machine is slow.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -128,24 +129,10 @@ pub fn funnel(system: &System, id: &str, audience: i64) -> Value {
     campaign
 }
 
-/// Pseudo-random numbers that a seed fixes (SplitMix64).
-pub struct Dice(u64);
-
-impl Dice {
-    /// Seeded by `SLUICE_TEST_SEED`, or by the clock; the test prints it so that a failure can be played again.
-    pub fn new() -> Self {
-        let clock = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |now| now.as_millis() as u64);
-        let seed = std::env::var("SLUICE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(clock);
-        println!("SLUICE_TEST_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A number from `low` to below `high`.
-    pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        low + (z ^ (z >> 31)) % (high - low)
-    }
+/// Seeded by `SLUICE_TEST_SEED`, or by the clock; printed, so that a failure can be played again.
+pub fn dice() -> Dice {
+    let clock = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |now| now.as_millis() as u64);
+    let seed = std::env::var("SLUICE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(clock);
+    println!("SLUICE_TEST_SEED={seed}");
+    Dice::of(seed)
 }

@@ -10,7 +10,7 @@ use sluice_local::System;
 use sluice_local::system::Setup;
 
 use super::books::settle;
-use super::harness::{Dice, audience, campaign, control, eventually, funnel, seeded, stack, write};
+use super::harness::{audience, campaign, control, dice, eventually, funnel, seeded, stack, write};
 
 const RECIPIENTS: usize = 400;
 const KILLS: usize = 3;
@@ -40,7 +40,7 @@ impl Traffic<'_> {
 
 #[test]
 fn after_kills_at_any_moment_nothing_is_lost_and_nothing_is_sent_twice() {
-    let mut dice = Dice::new();
+    let mut dice = dice();
     let setup = Setup::test().meta(&["--webhook-retry-max", "1000"]).configure(json!({"ledger": {"unknown_deadline_seconds": 5}}));
     let system = seeded(stack(), &setup);
     let made = campaign(&system, "killed", &audience("1555017", RECIPIENTS), 30);
