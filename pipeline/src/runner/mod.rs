@@ -140,7 +140,6 @@ fn once(setup: &Setup, stop: &Stop) -> Result<(), Error> {
         metrics: Metrics::of(setup.role.name),
     };
     let result = runner.drive(stop);
-    runner.consumer.context().close();
     runner.metrics.partitions.set(0);
     (setup.ready)(false);
     result
@@ -184,6 +183,13 @@ struct Runner<'a> {
     partitions: BTreeMap<i32, Partition>,
     window: Option<Window>,
     metrics: Metrics,
+}
+
+impl Drop for Runner<'_> {
+    /// However it ends, a panic included: closing the consumer would wait for good for a loop that gives partitions back.
+    fn drop(&mut self) {
+        self.consumer.context().close();
+    }
 }
 
 impl Runner<'_> {

@@ -69,8 +69,10 @@ fn one(setup: &Setup, names: &Names, store: &Store, id: i32, target: i64, reader
         *reader = Some(transaction::reader(&setup.kafka)?);
     }
     let Some(reader) = reader else { unreachable!("just made") };
+    let known = if place.sequence == 0 { 0 } else { setup.codecs.of::<Journal>().decode(&place.journal)?.packed_sequence };
     let wanted = keyed(setup, names, store, id, target, &mut place, reader)?;
-    if let Some(packed) = &names.packed {
+    // Transactions without hashes leave no packed record to wait for.
+    if let Some(packed) = names.packed.as_ref().filter(|_| wanted > known) {
         hashes(packed, store, id, wanted, &mut place, reader)?;
     }
     place.sequence = target;
@@ -123,9 +125,6 @@ fn keyed(
 }
 
 fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position, reader: &BaseConsumer) -> Result<(), Error> {
-    if wanted == 0 {
-        return Ok(());
-    }
     let (low, _) = reader.fetch_watermarks(topic, id, Duration::from_secs(10)).map_err(kafka::Error::from)?;
     let from = place.packed.max(low);
     read(reader, topic, id, from, |key, value, offset| {
