@@ -1,6 +1,7 @@
 //! Reads a system's topics from the outside, as committed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -80,9 +81,11 @@ impl Topics {
 
     /// Opens a transaction on every partition of these topics.
     pub fn veil(&self, topics: &[&str]) -> anyhow::Result<Veil> {
+        static VEILS: AtomicUsize = AtomicUsize::new(0);
+        let name = self.options.name(&format!("veil-{}", VEILS.fetch_add(1, Ordering::Relaxed)));
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.options.brokers)
-            .set("transactional.id", self.options.name("veil"))
+            .set("transactional.id", name)
             .set("transaction.timeout.ms", "60000")
             .create()?;
         producer.init_transactions(CALL)?;

@@ -102,10 +102,14 @@ impl Fleet {
         if kindly { self.ask(n) } else { self.kill(n, Vec::new()) }
     }
 
-    /// Asks instance `n` to end.
+    /// Asks instance `n` to end; one that stands still has to hear it.
     pub fn ask(&mut self, n: usize) -> anyhow::Result<()> {
+        let Member { instance, resumes, .. } = &mut self.members[n];
+        if resumes.take().is_some() {
+            instance.resume();
+        }
         // An error is that it had ended before.
-        self.members[n].instance.stop().or_else(|_| self.members[n].instance.kill())?;
+        instance.stop().or_else(|_| instance.kill())?;
         Ok(())
     }
 
