@@ -10,15 +10,11 @@ use apache_avro::Schema;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use sluice_schemas::codec::{Codecs, Version};
+use sluice_schemas::compatibility;
 use sluice_schemas::record::{
     Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Journal, LedgerEntry, Message, Outbound, Quote, RawEvent,
     Record, SCHEMAS, SendResult,
 };
-
-// The registry's own rule, so that what passes here is what `sluice migrate` will accept. It depends on nothing but
-// Avro, and a crate below cannot import the one above.
-#[path = "../../connectors/src/registry/compatibility.rs"]
-mod compatibility;
 
 fn avsc() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("avsc")

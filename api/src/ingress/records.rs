@@ -2,7 +2,7 @@ use aws_lc_rs::digest;
 use sluice_connectors::kafka::producer::Out;
 use sluice_schemas::codec::{self, Codec};
 use sluice_schemas::ids::{TenantId, TraceId};
-use sluice_schemas::meta::{Shape, Update};
+use sluice_schemas::meta::Update;
 use sluice_schemas::record::RawEvent;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics;
@@ -41,7 +41,7 @@ fn raw_event(update: &Update<'_>, tenant: TenantId, sha256: &[u8], received: Mil
         entry_id: text(&update.entry_id),
         entry_time: update.entry_time,
         field: text(&update.field),
-        shape: shape(update.shape).to_owned(),
+        shape: <&str>::from(update.shape).to_owned(),
         account: text(&update.account),
         display_phone_number: update.display_phone_number.as_deref().map(str::to_owned),
         position: update.position.cast_signed(),
@@ -50,54 +50,5 @@ fn raw_event(update: &Update<'_>, tenant: TenantId, sha256: &[u8], received: Mil
         trace: TraceId::of(sha256, update.position),
         contact: update.contact.as_deref().map(|contact| contact.as_bytes().to_vec()),
         raw: update.slice.to_vec(),
-    }
-}
-
-/// The name that serde gives the shape, by which `meta::split` reads it back.
-const fn shape(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Message => "message",
-        Shape::Status => "status",
-        Shape::Error => "error",
-        Shape::Echo => "echo",
-        Shape::UserPreference => "user_preference",
-        Shape::UserIdUpdate => "user_id_update",
-        Shape::Call => "call",
-        Shape::CallStatus => "call_status",
-        Shape::Group => "group",
-        Shape::History => "history",
-        Shape::ContactSync => "contact_sync",
-        Shape::Messaging => "messaging",
-        Shape::Standby => "standby",
-        Shape::Change => "change",
-        Shape::Unknown => "unknown",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_are_stored_under_their_serde_names() {
-        for known in [
-            Shape::Message,
-            Shape::Status,
-            Shape::Error,
-            Shape::Echo,
-            Shape::UserPreference,
-            Shape::UserIdUpdate,
-            Shape::Call,
-            Shape::CallStatus,
-            Shape::Group,
-            Shape::History,
-            Shape::ContactSync,
-            Shape::Messaging,
-            Shape::Standby,
-            Shape::Change,
-            Shape::Unknown,
-        ] {
-            assert_eq!(serde_json::to_value(known).expect("is text"), shape(known));
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use sluice_connectors::kafka;
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::ids::TenantId;
@@ -24,8 +24,7 @@ const STUCK: Duration = Duration::from_secs(10);
 /// Reads a tenant's events from a cursor up to another one.
 #[derive(Clone)]
 pub struct Reader {
-    brokers: String,
-    security: String,
+    options: kafka::Options,
     names: [String; 3],
     codecs: Codecs,
     slots: Arc<Semaphore>,
@@ -35,8 +34,7 @@ impl Reader {
     /// A reader of this cluster.
     pub fn new(options: &kafka::Options, codecs: Codecs) -> Self {
         Self {
-            brokers: options.brokers.clone(),
-            security: options.security_protocol.clone(),
+            options: options.clone(),
             names: Feed::ALL.map(|feed| options.name(feed.topic())),
             codecs,
             slots: Arc::new(Semaphore::new(AT_ONCE)),
@@ -120,9 +118,9 @@ impl Reader {
     }
 
     fn consumer(&self) -> Result<BaseConsumer, kafka::Error> {
-        Ok(ClientConfig::new()
-            .set("bootstrap.servers", &self.brokers)
-            .set("security.protocol", &self.security)
+        Ok(self
+            .options
+            .client()
             .set("client.id", "sluice-replay")
             // The client asks for a group even when partitions are assigned by hand; nothing is ever committed under it.
             .set("group.id", "sluice-replay")

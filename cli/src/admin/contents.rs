@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
-use rdkafka::{ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 use sluice_connectors::kafka;
 use sluice_schemas::topics::Topic;
 
@@ -112,11 +112,8 @@ impl Contents {
 /// The chains' reader is not told of a partition's end, and offsets alone do not tell it: behind the last record may lie any number of
 /// transaction markers. Hence a consumer of its own, which is told.
 fn consumer(options: &kafka::Options) -> Result<BaseConsumer<Quiet>, kafka::Error> {
-    let consumer = ClientConfig::new()
-        .set("bootstrap.servers", &options.brokers)
-        .set("security.protocol", &options.security_protocol)
-        .set("client.id", "sluice")
-        .set("reconnect.backoff.max.ms", "1000")
+    let consumer = options
+        .client()
         .set("group.id", options.name("tap"))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

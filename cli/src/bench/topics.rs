@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -32,14 +31,8 @@ impl Topics {
         Ok(topics)
     }
 
-    fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.options.brokers).set("security.protocol", &self.options.security_protocol);
-        config
-    }
-
     fn make(&self) -> anyhow::Result<()> {
-        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        let admin: AdminClient<DefaultClientContext> = self.options.client().create()?;
         let wanted: Vec<NewTopic<'_>> = self.names.iter().map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(1))).collect();
         let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
         for result in self.runtime.block_on(admin.create_topics(&wanted, &options))? {
@@ -50,8 +43,13 @@ impl Topics {
 
     /// Writes records, each topic, key and value.
     pub(super) fn fill(&self, records: &[(&'static str, Vec<u8>, Vec<u8>)]) -> anyhow::Result<()> {
-        let producer: BaseProducer =
-            self.client().set("linger.ms", "20").set("compression.type", "lz4").set("queue.buffering.max.messages", "500000").create()?;
+        let producer: BaseProducer = self
+            .options
+            .client()
+            .set("linger.ms", "20")
+            .set("compression.type", "lz4")
+            .set("queue.buffering.max.messages", "500000")
+            .create()?;
         for (topic, key, value) in records {
             let name = self.options.name(topic);
             let mut record = BaseRecord::to(&name).partition(0).key(key).payload(value);
@@ -64,7 +62,7 @@ impl Topics {
     }
 
     pub(super) fn delete(self) -> anyhow::Result<()> {
-        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        let admin: AdminClient<DefaultClientContext> = self.options.client().create()?;
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         self.runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))?;
         Ok(())

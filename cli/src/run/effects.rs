@@ -5,8 +5,6 @@ use std::time::Duration;
 use sluice_connectors::kafka::consumer::{self, Batch, Commit, Delivered, Subscription};
 use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::meta::Client;
-use sluice_connectors::postgres::campaigns;
-use sluice_pipeline::effects::outbox::Outbox;
 use sluice_pipeline::effects::sender::{Sender, Tokens};
 use sluice_pipeline::effects::tally::Tally;
 use sluice_pipeline::effects::{archive, expand};
@@ -21,18 +19,12 @@ use sluice_schemas::topics::{self, CONVERSATIONS, EVENTS, EVENTS_DEAD_LETTER, ME
 use super::{Draining, Parts, Running, tables};
 use crate::exit::Failure;
 
-/// Pause between looks into the outbox: how soon an edit reaches the chains.
-const OUTBOX: Duration = Duration::from_millis(200);
-/// Pause between looks for campaigns whose time has come.
-const SCHEDULE: Duration = Duration::from_secs(1);
-
-/// Starts one of `expand`, `archive`, `tally`, `outbox`.
+/// Starts one of `expand`, `archive`, `tally`.
 pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result<(), Failure> {
     match role {
         "expand" => expand_role(parts, running),
         "archive" => archive_role(parts, running),
         "tally" => tally_role(parts, running),
-        "outbox" => outbox_role(parts, running),
         other => Err(anyhow::anyhow!("{other} is not an effect").into()),
     }
 }
@@ -117,33 +109,6 @@ fn tally_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
             Ok::<(), anyhow::Error>(())
         })
     })
-}
-
-fn outbox_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
-    let pool = parts.pool()?;
-    let outbox = Outbox::new(pool.clone(), parts.producer.clone(), &parts.codecs);
-    let (cancel, readiness) = (running.cancel.clone(), running.readiness.clone());
-    running.task(async move {
-        let mut scheduled = tokio::time::Instant::now();
-        while !cancel.is_cancelled() {
-            if scheduled.elapsed() >= SCHEDULE {
-                scheduled = tokio::time::Instant::now();
-                if let Err(e) = campaigns::start_due(&pool, jiff::Timestamp::now()).await {
-                    tracing::warn!(error = %e, "campaigns that are due are not started yet");
-                }
-            }
-            match outbox.pass().await {
-                Ok(0) => readiness.ready("outbox"),
-                Ok(_) => continue,
-                Err(e) => {
-                    readiness.waiting("outbox", "cannot publish");
-                    tracing::warn!(kind = e.kind(), error = %e, "outbox");
-                }
-            }
-            let _ = cancel.run_until_cancelled(tokio::time::sleep(OUTBOX)).await;
-        }
-    });
-    Ok(())
 }
 
 /// Runs a consumer loop on a thread; it is ready when it runs, and an error that the loop cannot repair ends the process.

@@ -9,6 +9,7 @@ mod measure;
 mod parts;
 mod servers;
 mod tables;
+mod upkeep;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -136,6 +137,7 @@ async fn start(role: &'static str, parts: &Parts, running: &mut Running, drainin
             draining.push(effects::sender(parts, running).await?);
             Ok(())
         }
+        "outbox" => upkeep::start(parts, running),
         other => effects::start(other, parts, running),
     }
 }

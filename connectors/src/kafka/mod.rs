@@ -52,8 +52,8 @@ impl Options {
         format!("{}{name}", self.prefix)
     }
 
-    /// Settings that every client shares.
-    pub(crate) fn client(&self) -> ClientConfig {
+    /// Settings that every client shares: addresses, security, reconnection.
+    pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)

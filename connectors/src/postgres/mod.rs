@@ -16,6 +16,7 @@ mod options;
 pub mod outbox;
 mod pool;
 pub mod quotes;
+pub mod retention;
 mod role;
 pub mod seal;
 pub mod tenants;

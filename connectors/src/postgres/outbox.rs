@@ -164,14 +164,6 @@ impl Claim {
     }
 }
 
-/// Removes what was published more than `days` ago.
-pub async fn clear(pool: &Pool, days: i32) -> Result<u64> {
-    let transaction = pool.worker().await?;
-    let n = transaction.execute("delete from outbox where published_at < now() - make_interval(days => $1)", &[&days]).await?;
-    transaction.commit().await?;
-    Ok(n)
-}
-
 fn entry(row: &tokio_postgres::Row) -> Result<Entry> {
     let tenant = TenantId(row.try_get(1)?);
     let kind: String = row.try_get(5)?;

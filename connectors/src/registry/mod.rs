@@ -4,7 +4,6 @@
 //! role calls [`load`] when it starts and from then on encodes and decodes without the registry.
 
 mod client;
-mod compatibility;
 pub mod server;
 
 pub use client::{load, register};

@@ -66,6 +66,8 @@ mod time;
 #[cfg(test)]
 mod fixtures_test;
 #[cfg(test)]
+mod names_test;
+#[cfg(test)]
 mod properties_test;
 
 pub use event::{Attachment, Channel, Contact, Event, Fault, Forwarded, Kind, Pricing};

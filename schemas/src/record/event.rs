@@ -60,7 +60,7 @@ impl RawEvent {
             field: text(&self.field).map(|()| Cow::Borrowed(self.field.as_str())),
             account: text(&self.account).map(|()| Cow::Borrowed(self.account.as_str())),
             display_phone_number: self.display_phone_number.as_deref().map(Cow::Borrowed),
-            shape: serde_json::from_value(serde_json::Value::String(self.shape.clone())).unwrap_or(crate::meta::Shape::Unknown),
+            shape: self.shape.parse().unwrap_or(crate::meta::Shape::Unknown),
             contact: self.contact.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(Cow::Borrowed),
             position: u32::try_from(self.position).unwrap_or_default(),
         }

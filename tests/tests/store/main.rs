@@ -8,6 +8,7 @@ mod campaigns;
 mod history;
 mod isolation;
 mod letters;
+mod retention;
 mod secrets;
 mod tally;
 

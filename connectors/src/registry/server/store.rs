@@ -4,9 +4,9 @@ use apache_avro::Schema;
 use aws_lc_rs::digest;
 use deadpool_postgres::{Pool, PoolError};
 use serde_json::Value;
+use sluice_schemas::compatibility;
 use tokio_postgres::Row;
 
-use super::super::compatibility;
 use super::Error;
 
 /// One version of a subject.

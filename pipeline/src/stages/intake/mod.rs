@@ -112,7 +112,7 @@ impl Intake {
             account: raw.account.clone(),
             channel: raw.channel.clone(),
             conversation,
-            kind: kind_name(parsed.kind).to_owned(),
+            kind: <&str>::from(parsed.kind).to_owned(),
             dedup_key: parsed.dedup_key.clone(),
             at_ms: at.0,
             received_ms: raw.received_ms,
@@ -281,34 +281,6 @@ fn moves(kind: Kind) -> bool {
 /// Whether an event of this kind begins a conversation with someone not seen before.
 fn begins(kind: Kind) -> bool {
     matches!(kind, Kind::Inbound | Kind::Echo | Kind::Postback | Kind::Referral | Kind::Optin | Kind::Reaction)
-}
-
-/// The kind as `sluice parse` prints it.
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Inbound => "inbound",
-        Kind::Echo => "echo",
-        Kind::Status => "status",
-        Kind::Reaction => "reaction",
-        Kind::Edit => "edit",
-        Kind::Revoke => "revoke",
-        Kind::System => "system",
-        Kind::Postback => "postback",
-        Kind::Referral => "referral",
-        Kind::Optin => "optin",
-        Kind::Read => "read",
-        Kind::Delivery => "delivery",
-        Kind::UserPreference => "user_preference",
-        Kind::UserIdUpdate => "user_id_update",
-        Kind::Call => "call",
-        Kind::CallStatus => "call_status",
-        Kind::GroupEvent => "group_event",
-        Kind::History => "history",
-        Kind::ContactSync => "contact_sync",
-        Kind::AccountEvent => "account_event",
-        Kind::Error => "error",
-        Kind::Unknown => "unknown",
-    }
 }
 
 impl Chain for Intake {

@@ -6,7 +6,7 @@ use sluice_schemas::record::{Control, ControlState, Demand, Outbound, StateCampa
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CAMPAIGN_DEMAND};
 
-use super::{Ledger, poison};
+use super::{CAMPAIGNS, Ledger, poison};
 use crate::chain::{Context, Poison};
 
 /// Rows are asked for when less than this much work is left, …
@@ -117,5 +117,14 @@ impl Ledger {
             .filter(|c| c.state == ControlState::Running && c.received < c.cursor)
             .map(|c| Millis(c.demanded_ms).plus(PATIENCE_MS))
             .min()
+    }
+
+    /// Encodes a campaign's state.
+    fn store_campaign(&self, cx: &mut Context<'_>, id: CampaignId) -> Result<(), Poison> {
+        if let Some(campaign) = self.campaigns.get(&id) {
+            let bytes = self.io.campaign.encode(campaign).map_err(poison(campaign.tenant))?;
+            cx.state.put(CAMPAIGNS, id.as_bytes(), bytes);
+        }
+        Ok(())
     }
 }

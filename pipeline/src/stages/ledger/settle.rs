@@ -1,11 +1,11 @@
 //! What becomes of an attempt: answers, statuses that come instead of an answer, and silence.
 
 use serde::Deserialize;
-use sluice_schemas::ids::{SendId, TenantId};
+use sluice_schemas::ids::SendId;
 use sluice_schemas::record::{Event, Outbound, Outcome, SendResult, SendState, StateSend};
 use sluice_schemas::time::Millis;
 
-use super::{Ledger, MAX_FAILURES, Step, item, poison};
+use super::{Ledger, MAX_FAILURES, Step, item};
 use crate::chain::{Context, Poison};
 
 /// Meta's pair rate (contract §7): slows this pair only, 4^n seconds.
@@ -190,14 +190,5 @@ impl Ledger {
             Some((send, outbound)) if send.state == SendState::Planned => self.cancel(cx, send, &outbound),
             Some(_) | None => Ok(()),
         }
-    }
-
-    /// Encodes a campaign's state.
-    pub(super) fn store_campaign(&self, cx: &mut Context<'_>, id: sluice_schemas::ids::CampaignId) -> Result<(), Poison> {
-        if let Some(campaign) = self.campaigns.get(&id) {
-            let bytes = self.io.campaign.encode(campaign).map_err(poison(TenantId::UNKNOWN))?;
-            cx.state.put(super::CAMPAIGNS, id.as_bytes(), bytes);
-        }
-        Ok(())
     }
 }
