@@ -2,6 +2,7 @@
 
 mod approvals;
 mod assets;
+mod attention;
 mod campaigns;
 mod conversations;
 mod home;
@@ -38,6 +39,9 @@ pub(crate) fn router() -> Router<State> {
         .route("/conversations/{id}/{action}", post(conversations::act))
         .route("/approvals", get(approvals::show))
         .route("/approvals/{id}/{action}", post(approvals::decide))
+        .route("/attention", get(attention::show))
+        .route("/attention/lift", post(attention::lift))
+        .route("/attention/{id}/{decision}", post(attention::settle))
         .route("/dead-letters", get(letters::list))
         // One word names a letter or, posted to, what is done: a letter's place has a colon, an action has none.
         .route("/dead-letters/{id}", get(letters::show).post(letters::act))

@@ -31,7 +31,7 @@ pub async fn today(transaction: &Transaction, midnight: Timestamp) -> Result<Tod
                     (select count(*) from quotes where tenant_id = $1 and created_at >= $2),
                     (select count(*) from quotes where tenant_id = $1 and created_at >= $2 and status = 'answered'),
                     (select count(*) from quotes where tenant_id = $1 and status = 'awaiting_approval'),
-                    (select count(*) from sends_attention where tenant_id = $1)",
+                    (select count(*) from sends_attention where tenant_id = $1) + (select count(*) from holds where tenant_id = $1)",
             &[&transaction.tenant()?.0, &midnight],
         )
         .await?;

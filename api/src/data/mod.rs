@@ -1,5 +1,6 @@
 //! What the handlers read and change, in the types that are shown.
 
+pub mod attention;
 pub mod campaigns;
 pub mod commands;
 pub mod figures;

@@ -1,5 +1,6 @@
 //! `/api/v1`: JSON for programs. Every handler is described by its own annotation; `api/openapi.json` is the sum of them.
 
+mod attention;
 mod campaigns;
 mod conversations;
 mod events;
@@ -59,6 +60,10 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(messages::send))
         .routes(routes!(messages::preview))
         .routes(routes!(messages::get))
+        .routes(routes!(attention::holds))
+        .routes(routes!(attention::lift))
+        .routes(routes!(attention::quarantine))
+        .routes(routes!(attention::settle))
         .routes(routes!(quotes::list))
         .routes(routes!(quotes::get))
         .routes(routes!(quotes::decide))

@@ -94,6 +94,6 @@ pub struct Today {
     pub answered: i64,
     /// Quotes that wait for a decision, whenever made.
     pub awaiting: i64,
-    /// Sends that wait for a person, or whose outcome is unknown.
+    /// Holds, and sends that wait for a person or whose outcome is unknown.
     pub attention: i64,
 }

@@ -1,5 +1,6 @@
 //! What the API and the console show. One type per thing: the API writes it as JSON, the console as HTML.
 
+mod attention;
 mod campaign;
 mod conversation;
 mod figures;
@@ -7,6 +8,7 @@ mod quote;
 mod sent;
 mod time;
 
+pub use attention::{Doubt, Hold};
 pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
 pub use conversation::{Conversation, Direction, Message, Window};
 pub use figures::{Number, Stage, Today};

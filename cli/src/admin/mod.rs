@@ -7,6 +7,7 @@ mod audit;
 mod campaign;
 mod contents;
 mod dead_letters;
+mod holds;
 mod input;
 mod letters;
 mod number;
@@ -70,7 +71,10 @@ pub enum Verb {
     /// Proves the books from the topics: every raw event has one end, every planned send one state
     #[command(after_help = "Example: sluice audit --tenant acme --from 2026-11-01T00:00:00Z --json")]
     Audit(audit::Args),
-    /// Shows sends whose outcome nobody knows
+    /// Shows what sends wait for, and lifts it
+    #[command(after_help = "Example: sluice holds list --tenant acme")]
+    Holds(holds::Args),
+    /// Shows sends whose outcome nobody knows, and records what a person decides about them
     #[command(after_help = "Example: sluice quarantine list --tenant acme")]
     Quarantine(quarantine::Args),
 }
@@ -90,6 +94,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::DeadLetters(args) => dead_letters::run(config, args).await,
         Verb::Replay(args) => replay::run(config, args).await,
         Verb::Audit(args) => audit::run(config, args).await,
+        Verb::Holds(args) => holds::run(config, args).await,
         Verb::Quarantine(args) => quarantine::run(config, args).await,
     };
     result.or_else(judge)

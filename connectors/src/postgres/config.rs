@@ -5,6 +5,7 @@
 //! - `number` account: `{"channel","account","waba_id","display_phone_number","home","messages_per_second","status"}`
 //! - `template` `waba/name/language`: `{"waba_id","name","language","category","status","components"}`
 //! - `catalog` `-`: the catalog as given
+//! - `lift` `scope/name` and `settle` send id: what a person decided, `{"by","reason"}` and `"decision"`
 
 use serde_json::{Value, json};
 use sluice_schemas::record::Config;
@@ -195,20 +196,32 @@ pub async fn republish(transaction: &Transaction) -> Result<()> {
         publish(transaction, "catalog", "-", version, Some(&value)).await?;
     }
     for number in numbers::list(transaction).await? {
-        let sql = "select version from numbers where tenant_id = $1 and channel = $2 and account = $3";
-        let version = transaction.query_one(sql, &[&number.tenant.0, &number.channel, &number.account]).await?.try_get(0)?;
-        let number = Number {
-            channel: number.channel,
-            account: number.account,
-            waba_id: number.waba_id,
-            display_phone_number: number.display_phone_number,
-            home: number.home,
-            messages_per_second: number.messages_per_second,
-            status: number.status,
-        };
-        publish(transaction, "number", &number.account, version, Some(&value_of(&number))).await?;
+        publish_number(transaction, number).await?;
     }
     Ok(())
+}
+
+/// Tells the chains of a number as it is now: also that its token is a new one, which the record does not carry.
+pub(super) async fn publish_number(transaction: &Transaction, number: numbers::Number) -> Result<()> {
+    let sql = "select version from numbers where tenant_id = $1 and channel = $2 and account = $3";
+    let version = transaction.query_one(sql, &[&number.tenant.0, &number.channel, &number.account]).await?.try_get(0)?;
+    let number = Number {
+        channel: number.channel,
+        account: number.account,
+        waba_id: number.waba_id,
+        display_phone_number: number.display_phone_number,
+        home: number.home,
+        messages_per_second: number.messages_per_second,
+        status: number.status,
+    };
+    publish(transaction, "number", &number.account, version, Some(&value_of(&number))).await
+}
+
+/// Tells the chains what a person decided.
+pub(super) async fn decide(transaction: &Transaction, kind: &str, name: &str, value: &Value) -> Result<()> {
+    lock(transaction).await?;
+    let version = transaction.query_one("select nextval('config_version')", &[]).await?.try_get(0)?;
+    publish(transaction, kind, name, version, Some(value)).await
 }
 
 fn value_of(number: &Number) -> Value {

@@ -5,6 +5,7 @@
 //! tenants (routing, sender, tally, outbox) and has policies on just those tables. Neither owns a table; [`check_role`] refuses to
 //! start where one could step around the policies. The owner's login is for [`migrate`] alone.
 
+pub mod attention;
 pub mod audit;
 pub mod campaigns;
 pub mod config;

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sluice_schemas::ids::TenantId;
 
 use super::seal::{self, DataKey, Keyring, Place};
-use super::{Error, Pool, Result, Transaction};
+use super::{Error, Pool, Result, Transaction, config};
 
 /// A number with what routing and sending need.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -104,7 +104,11 @@ pub async fn set_token(transaction: &Transaction, keys: &Keyring, channel: &str,
             &[&channel, &account, &sealed, &key.key_id, &tenant.0],
         )
         .await?;
-    if changed == 0 { Err(Error::not_found("number", account)) } else { Ok(()) }
+    if changed == 0 {
+        return Err(Error::not_found("number", account));
+    }
+    // What Meta refused because of the old token is tried again.
+    config::publish_number(transaction, get(transaction, channel, account).await?).await
 }
 
 const SEALED: &str = "select n.tenant_id, n.channel, n.account, n.access_token_sealed, k.key_id, k.kek_id, k.wrapped

@@ -1,8 +1,8 @@
-//! Quotes as the projection of the topic `quotes` holds them, and sends that want a person's attention.
+//! Quotes as the projection of the topic `quotes` holds them.
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sluice_schemas::ids::{CampaignId, ConversationId, QuoteId, SendId, TraceId};
+use sluice_schemas::ids::{ConversationId, QuoteId, TraceId};
 
 use super::{Error, Result, Transaction};
 
@@ -96,46 +96,4 @@ fn quote(row: &tokio_postgres::Row) -> Result<Quote> {
         decided_by: row.try_get(12)?,
         trace: TraceId(row.try_get(13)?),
     })
-}
-
-/// A send whose outcome nobody knows (`unknown`), or that waits for a decision (`quarantined`).
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Attention {
-    /// The send.
-    pub send: SendId,
-    /// Number it left from.
-    pub account: String,
-    /// Recipient.
-    pub recipient: String,
-    /// `unknown` or `quarantined`.
-    pub state: String,
-    /// Since when it is in that state.
-    pub since: Timestamp,
-    /// Campaign it belongs to.
-    pub campaign: Option<CampaignId>,
-    /// Reason in words.
-    pub detail: Option<String>,
-}
-
-/// Sends that want attention, the oldest first, behind `after`.
-pub async fn attention(transaction: &Transaction, after: Option<(Timestamp, SendId)>, limit: i64) -> Result<Vec<Attention>> {
-    let (at, id) = after.unwrap_or((Timestamp::UNIX_EPOCH, SendId::default()));
-    let sql = "select send_id, account, recipient, state, since, campaign_id, detail from sends_attention
-               where tenant_id = $1 and (since, send_id) > ($2, $3) order by since, send_id limit $4";
-    transaction
-        .query(sql, &[&transaction.tenant()?.0, &at, &id.0, &limit])
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(Attention {
-                send: SendId(row.try_get(0)?),
-                account: row.try_get(1)?,
-                recipient: row.try_get(2)?,
-                state: row.try_get(3)?,
-                since: row.try_get(4)?,
-                campaign: row.try_get::<_, Option<uuid::Uuid>>(5)?.map(CampaignId),
-                detail: row.try_get(6)?,
-            })
-        })
-        .collect()
 }

@@ -194,6 +194,12 @@ pub fn classify(channel: Option<Channel>, code: Option<i64>, subcode: Option<i64
     Verdict { class, slows: None, row: None }
 }
 
+/// What a listed code means, and what a person does about it.
+pub fn explained(code: Option<i32>) -> (Option<&'static str>, Option<&'static str>) {
+    let row = code.and_then(|code| classify(None, Some(code.into()), None, None).row);
+    (row.map(|row| row.meaning), row.map(|row| row.remedy).filter(|remedy| !remedy.is_empty()))
+}
+
 /// How long to leave a pair alone after the `attempt`-th (from 1) 131056 in a row: 4^n s, at most a day.
 pub fn pair_pause_seconds(attempt: u32) -> u64 {
     4_u64.checked_pow(attempt).unwrap_or(u64::MAX).min(86_400)

@@ -42,6 +42,7 @@ mod configuration;
 mod conversation;
 mod dead_letter;
 mod event;
+mod hold;
 mod journal;
 mod send;
 mod state;
@@ -51,6 +52,7 @@ pub use configuration::Config;
 pub use conversation::{Command, Conversation, Quote};
 pub use dead_letter::{DeadLetter, Failure, Header, Original};
 pub use event::{Event, RawEvent};
+pub use hold::{Hold, HoldScope};
 pub use journal::{InputOffset, Journal, Run};
 pub use send::{Claim, Lane, LedgerEntry, Message, Outbound, Outcome, SendResult, SendState};
 pub use state::{EarlyStatus, StateCampaign, StateEarly, StateMessage, StateSend};
@@ -88,6 +90,7 @@ records! {
     Message = "message",
     Control = "control",
     Demand = "demand",
+    Hold = "hold",
     Config = "config",
     Journal = "journal",
     StateSend = "state_send",

@@ -6,6 +6,7 @@
 
 mod campaigns;
 mod history;
+mod holds;
 mod isolation;
 mod letters;
 mod retention;

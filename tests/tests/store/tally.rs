@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use sluice_connectors::kafka::consumer::Delivered;
 use sluice_connectors::postgres::campaigns::{self, Action};
-use sluice_connectors::postgres::{Pool, quotes};
+use sluice_connectors::postgres::{Pool, attention, quotes};
 use sluice_pipeline::effects::tally::{Error, Tally, next_offsets};
 use sluice_schemas::ids::{CampaignId, ConversationId, QuoteId, SendId, TenantId, TraceId};
 use sluice_schemas::record::{Message, Quote, SendState};
@@ -91,7 +91,7 @@ async fn the_funnel_adds_up_at_every_commit_and_the_campaign_ends() {
     assert_eq!((funnel.pending, funnel.failures[&131_026], funnel.accepted()), (0, 1, 1));
     let transaction = pool.tenant(acme).await.unwrap();
     assert_eq!(campaigns::get(&transaction, id).await.unwrap().state, "completed");
-    let attention = quotes::attention(&transaction, None, 10).await.unwrap();
+    let attention = attention::attention(&transaction, None, 10).await.unwrap();
     assert_eq!(attention.iter().map(|a| (a.state.as_str(), a.detail.as_deref())).collect::<Vec<_>>(), [("quarantined", Some("detail"))]);
 }
 

@@ -1,10 +1,11 @@
-//! Tally: counters of campaigns, quotes, and sends that want attention, in Postgres.
+//! Tally: counters of campaigns, quotes, sends that want attention, and holds, in Postgres.
 //!
 //! Guarantee: exactly once. Counters and the next offset commit in one transaction, under a lock on the offset's row: what a crash
 //! or another owner has applied is skipped, and what would leave a gap is refused. Every step moves one unit, so the states of a
 //! campaign sum to its audience at every commit.
 
 mod delta;
+mod holds;
 mod offsets;
 mod store;
 
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sluice_connectors::kafka::consumer::Delivered;
 use sluice_connectors::postgres::{self, Pool, campaigns};
-use sluice_schemas::record::{Message, Quote};
+use sluice_schemas::record::{Hold, Message, Quote};
 
 pub use delta::{Attention, Counter, Delta};
 pub use offsets::next_offsets;
@@ -121,6 +122,17 @@ impl Tally {
         for part in parts(batch) {
             let slice = self.slice("quotes", &part);
             total.add(store::quotes(&self.pool, &slice, &part).await?);
+            self.positions.insert((slice.topic, slice.partition), slice.end);
+        }
+        Ok(total)
+    }
+
+    /// Applies a batch of `holds`, in the order read.
+    pub async fn holds(&mut self, batch: &[Delivered<Hold>]) -> Result<Applied, Error> {
+        let mut total = Applied::default();
+        for part in parts(batch) {
+            let slice = self.slice("holds", &part);
+            total.add(holds::apply(&self.pool, &slice, &part).await?);
             self.positions.insert((slice.topic, slice.partition), slice.end);
         }
         Ok(total)

@@ -86,7 +86,7 @@ async fn attend(transaction: &Transaction, delta: &Delta) -> Result<(), Error> {
 }
 
 /// A moment of a record. One that no calendar holds becomes the earliest: a record is never lost for its clock.
-fn at(ms: i64) -> Timestamp {
+pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -7,6 +7,7 @@ use sluice_schemas::ids::{CampaignId, SendId};
 use sluice_schemas::record::{ControlState, SendState, StateCampaign, StateSend};
 use sluice_schemas::time::Millis;
 
+use super::holds::Holds;
 use super::{CAMPAIGNS, Io, NUMBERS, SENDS, Schedule, Settings, item};
 use crate::state::{Error, Read};
 
@@ -16,6 +17,7 @@ pub struct Ledger {
     pub(super) settings: Settings,
     pub(super) schedule: Schedule,
     pub(super) campaigns: BTreeMap<CampaignId, StateCampaign>,
+    pub(super) holds: Holds,
     /// Timers of sends in flight and unknown.
     pub(super) timers: BTreeSet<(Millis, SendId)>,
     /// Highest order of arrival given.
@@ -25,21 +27,30 @@ pub struct Ledger {
 impl Ledger {
     /// An empty ledger; [`crate::chain::Chain::load`] fills it.
     pub fn new(codecs: &Codecs, settings: Settings) -> Self {
-        Self { io: Io::new(codecs), settings, schedule: Schedule::default(), campaigns: BTreeMap::new(), timers: BTreeSet::new(), order: 0 }
+        Self {
+            io: Io::new(codecs),
+            settings,
+            schedule: Schedule::default(),
+            campaigns: BTreeMap::new(),
+            holds: Holds::default(),
+            timers: BTreeSet::new(),
+            order: 0,
+        }
     }
 
     pub(super) fn reload(&mut self, state: &dyn Read) -> Result<(), Error> {
         self.schedule = Schedule::default();
         self.campaigns.clear();
+        self.holds = Holds::default();
         self.timers.clear();
         self.order = 0;
-        state.scan(NUMBERS, &mut |account, rate| {
-            let rate = std::str::from_utf8(rate).ok().and_then(|rate| rate.parse().ok());
-            if let (Ok(account), Some(rate)) = (std::str::from_utf8(account), rate) {
-                self.schedule.rate(account, rate);
+        state.scan(NUMBERS, &mut |account, number| {
+            if let (Ok(account), Ok(number)) = (std::str::from_utf8(account), serde_json::from_slice(number)) {
+                self.know(account, number);
             }
             Ok(())
         })?;
+        self.reload_holds(state)?;
         state.scan(CAMPAIGNS, &mut |id, value| {
             let campaign = self.io.campaign.decode(value).map_err(unreadable)?;
             let id = id16(id)?;
@@ -88,7 +99,7 @@ impl Ledger {
 
     pub(super) fn next_due(&self) -> Option<Millis> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.schedule.due()).chain(self.pull_due()).min()
+        timer.into_iter().chain(self.schedule.due()).chain(self.pull_due()).chain(self.holds_due()).min()
     }
 }
 

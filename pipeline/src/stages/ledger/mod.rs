@@ -11,7 +11,11 @@
 //! A committed attempt is repeated only when it is proven negative. Crash, time-out, 5xx or a broken body give unknown,
 //! which no timer ever turns into another transmission.
 
+mod account;
 mod campaign;
+mod configuration;
+mod content;
+mod holds;
 mod memory;
 mod schedule;
 mod settle;
@@ -19,7 +23,7 @@ mod settle;
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::ids::{SendId, TenantId};
 use sluice_schemas::record::{
-    Claim, Config, Control, Demand, Event, LedgerEntry, Outbound, SendResult, SendState, StateCampaign, StateSend,
+    Claim, Config, Control, Demand, Event, Hold, LedgerEntry, Outbound, SendResult, SendState, StateCampaign, StateSend,
 };
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CAMPAIGN_CONTROL, CONFIG, EVENTS, SEND_CLAIMS, SEND_LEDGER, SEND_RESULTS};
@@ -35,7 +39,7 @@ pub use schedule::{Item, Schedule};
 const SENDS: u8 = 1;
 /// Table of campaigns: campaign id → `StateCampaign`.
 const CAMPAIGNS: u8 = 2;
-/// Table of numbers: account → messages a second as text.
+/// Table of numbers: account → JSON of `configuration::Number`.
 const NUMBERS: u8 = 3;
 
 /// After its slot a claim may be written for this long.
@@ -66,6 +70,7 @@ pub(crate) struct Io {
     claim: Codec<Claim>,
     entry: Codec<LedgerEntry>,
     demand: Codec<Demand>,
+    hold: Codec<Hold>,
     send: Codec<StateSend>,
     campaign: Codec<StateCampaign>,
 }
@@ -81,6 +86,7 @@ impl Io {
             claim: codecs.of(),
             entry: codecs.of(),
             demand: codecs.of(),
+            hold: codecs.of(),
             send: codecs.of(),
             campaign: codecs.of(),
         }
@@ -113,7 +119,7 @@ impl Chain for Ledger {
             }
             CONFIG => {
                 let config = self.io.config.decode(record.value).map_err(bad)?;
-                self.configure(cx, &config);
+                self.configure(cx, &config)?;
             }
             _ => {
                 let outbound = self.io.outbound.decode(record.value).map_err(bad)?;
@@ -125,6 +131,7 @@ impl Chain for Ledger {
 
     fn tick(&mut self, cx: &mut Context<'_>) {
         self.fire(cx);
+        self.wake(cx.now);
         // Encoding our own records cannot fail on input; a failure here would repeat at the next tick and show in the logs.
         if let Err(e) = self.advance(cx) {
             tracing::error!(detail = e.detail, "ledger tick");
@@ -184,6 +191,9 @@ impl Ledger {
 
     fn claim(&mut self, cx: &mut Context<'_>, item: &Item, slot: Millis) -> Result<(), Poison> {
         let Some((mut send, outbound)) = self.load_send(cx, item.id)? else { return Ok(()) };
+        if self.waits(cx, item, &outbound)? {
+            return Ok(());
+        }
         send.state = SendState::InFlight;
         send.attempt += 1;
         let not_after = slot.plus(LEASE_MS);
@@ -245,16 +255,6 @@ impl Ledger {
         let value = self.io.entry.encode(&entry).map_err(poison(outbound.tenant))?;
         cx.emit(SEND_LEDGER, topics::key(outbound.tenant, &outbound.send_id), value);
         Ok(())
-    }
-
-    fn configure(&mut self, cx: &mut Context<'_>, config: &Config) {
-        if config.kind != "number" {
-            return;
-        }
-        let rate = config.value.as_deref().and_then(|value| serde_json::from_str::<serde_json::Value>(value).ok());
-        let rate = rate.and_then(|value| value.get("messages_per_second")?.as_i64()).unwrap_or(schedule::DEFAULT_RATE);
-        cx.state.put(NUMBERS, config.name.as_bytes(), rate.to_string().into_bytes());
-        self.schedule.rate(&config.name, rate);
     }
 }
 

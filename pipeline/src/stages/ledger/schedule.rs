@@ -63,7 +63,10 @@ struct Number {
     /// Microseconds: at 1,000 messages a second an interval is one millisecond.
     next_us: i64,
     next_bulk_us: i64,
+    /// A throttle of Meta, over by itself.
     held_until: Millis,
+    /// A hold, which whoever opened it also ends.
+    gate: Millis,
     open: i64,
     reply: Queue,
     transactional: Queue,
@@ -88,6 +91,7 @@ impl Default for Number {
             next_us: 0,
             next_bulk_us: 0,
             held_until: Millis(0),
+            gate: Millis(0),
             open: 0,
             reply: Queue::new(),
             transactional: Queue::new(),
@@ -133,6 +137,11 @@ impl Schedule {
     pub fn hold_number(&mut self, account: &str, until: Millis) {
         let number = self.numbers.entry(account.to_owned()).or_default();
         number.held_until = number.held_until.max(until);
+    }
+
+    /// Nothing of this number leaves before `until`; the newest word counts.
+    pub fn gate(&mut self, account: &str, until: Millis) {
+        self.numbers.entry(account.to_owned()).or_default().gate = until;
     }
 
     /// Nothing leaves for this person before `until`.
@@ -235,7 +244,7 @@ impl Number {
 
     fn next(&mut self, running: &mut BTreeMap<CampaignId, Pace>, now: Millis) -> Option<(Item, Millis)> {
         let edge = (now.0 + HORIZON_MS) * 1000;
-        if self.held_until > now || self.next_us > edge || self.is_full() {
+        if self.held_until.max(self.gate) > now || self.next_us > edge || self.is_full() {
             return None;
         }
         let (item, bulk) = match self.pick(|n| Some(&mut n.reply), now).or_else(|| self.pick(|n| Some(&mut n.transactional), now)) {
@@ -316,7 +325,7 @@ impl Number {
         let urgent = first(&self.reply).into_iter().chain(first(&self.transactional)).min();
         let bulk = self.bulk.iter().filter_map(|(campaign, queue)| Some(first(queue)?.max(at(running.get(campaign)?.next_us)))).min();
         let bulk = bulk.map(|ready| ready.max(at(self.next_bulk_us)));
-        urgent.into_iter().chain(bulk).min().map(|ready| ready.max(at(self.next_us)).max(self.held_until))
+        urgent.into_iter().chain(bulk).min().map(|ready| ready.max(at(self.next_us)).max(self.held_until).max(self.gate))
     }
 }
 

@@ -12,8 +12,17 @@ use crate::chain::{Context, Poison};
 const PAIR_RATE: i32 = 131_056;
 /// Meta chose not to deliver now: another try after a day at the earliest.
 const NOT_NOW: i32 = 131_049;
-/// An account that Meta refuses is tried again after this time; a person is told by the page and the alert.
-const ACCOUNT_HOLD_MS: i64 = 60_000;
+/// Meta reports some messages as failed that it has sent (contract §10): class `hold` without anything that could be held.
+const PERHAPS_SENT: i32 = 1;
+
+/// What a person decided on a quarantined send.
+#[derive(Deserialize)]
+pub(super) struct Decision {
+    #[serde(rename = "decision")]
+    word: String,
+    by: String,
+    reason: String,
+}
 
 /// The part of a status that settles a send.
 #[derive(Deserialize)]
@@ -41,16 +50,32 @@ impl Ledger {
         }
     }
 
-    fn accept(&mut self, cx: &mut Context<'_>, mut send: StateSend, outbound: &Outbound, wamid: Option<String>) -> Result<(), Poison> {
+    fn accept(&mut self, cx: &mut Context<'_>, send: StateSend, outbound: &Outbound, wamid: Option<String>) -> Result<(), Poison> {
+        self.accept_as(cx, send, outbound, wamid, Step::default())
+    }
+
+    fn accept_as(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut send: StateSend,
+        outbound: &Outbound,
+        wamid: Option<String>,
+        step: Step,
+    ) -> Result<(), Poison> {
         self.clear_timer(outbound.send_id, &mut send);
+        self.proven(cx, outbound.send_id)?;
         send.state = SendState::Accepted;
         send.wamid = wamid;
         send.outbound = None;
         self.store(cx, outbound.send_id, &send)?;
-        self.enter(cx, outbound, &send, Step::default())
+        self.enter(cx, outbound, &send, step)
     }
 
     fn rejected(&mut self, cx: &mut Context<'_>, mut send: StateSend, outbound: &Outbound, result: &SendResult) -> Result<(), Poison> {
+        if self.hold_for(cx, outbound, result)? {
+            return self.again(cx, &mut send, outbound, cx.now, result);
+        }
+        self.unproven(cx, outbound.send_id)?;
         send.failures += 1;
         let backoff = 1_000 * 4_i64.pow(send.failures.clamp(0, 6) as u32);
         let until = match (result.class.as_deref(), result.code) {
@@ -60,15 +85,10 @@ impl Ledger {
             }
             (_, Some(NOT_NOW)) => cx.now.plus(Millis::DAY),
             (Some("throttle"), _) => {
-                self.schedule.hold_number(&outbound.account, cx.now.plus(backoff.min(60_000)));
+                self.throttle(outbound, result.code, cx.now.plus(backoff.min(60_000)));
                 cx.now
             }
-            (Some("account" | "hold"), _) => {
-                // Held, not failed: lifting the cause must lose nothing, so these refusals do not count.
-                send.failures -= 1;
-                self.schedule.hold_number(&outbound.account, cx.now.plus(ACCOUNT_HOLD_MS));
-                cx.now
-            }
+            (Some("hold"), Some(PERHAPS_SENT)) => return self.doubt(cx, send, outbound, result.detail.clone()),
             (Some("retry"), _) => cx.now.plus(backoff),
             _ => return self.fail(cx, send, outbound, result.code, result.detail.clone()),
         };
@@ -102,6 +122,17 @@ impl Ledger {
         not_before: Millis,
         result: &SendResult,
     ) -> Result<(), Poison> {
+        self.plan_again(cx, send, outbound, not_before, Step { code: result.code, detail: result.detail.clone(), first: false })
+    }
+
+    fn plan_again(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: &mut StateSend,
+        outbound: &Outbound,
+        not_before: Millis,
+        step: Step,
+    ) -> Result<(), Poison> {
         self.clear_timer(outbound.send_id, send);
         if outbound.campaign.is_some_and(|campaign| self.is_cancelled(campaign)) {
             return self.cancel(cx, send.clone(), outbound);
@@ -110,7 +141,7 @@ impl Ledger {
         send.due_ms = not_before.0;
         self.store(cx, outbound.send_id, send)?;
         self.schedule.add(item(outbound, send));
-        self.enter(cx, outbound, send, Step { code: result.code, detail: result.detail.clone(), first: false })
+        self.enter(cx, outbound, send, step)
     }
 
     pub(super) fn cancel(&mut self, cx: &mut Context<'_>, mut send: StateSend, outbound: &Outbound) -> Result<(), Poison> {
@@ -134,6 +165,9 @@ impl Ledger {
     pub(super) fn event(&mut self, cx: &mut Context<'_>, event: &Event) -> Result<(), Poison> {
         if event.kind == "inbound" {
             self.schedule.inbound(&event.account, cx.now);
+        }
+        if event.kind == "account_event" {
+            return self.account_event(cx, event);
         }
         if event.kind != "status" {
             return Ok(());
@@ -176,10 +210,25 @@ impl Ledger {
             }
             SendState::Unknown => {
                 send.state = SendState::Quarantined;
-                send.due_ms = 0;
+                // From now on: decisions about an earlier doubt do not count.
+                send.due_ms = cx.now.0;
                 self.store(cx, id, &send)?;
                 self.enter(cx, &outbound, &send, Step { detail: Some("no status within the deadline".into()), ..Step::default() })
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// A person's decision on a quarantined send; one about an earlier attempt, or a second one, changes nothing.
+    pub(super) fn decided(&mut self, cx: &mut Context<'_>, id: SendId, decision: &Decision, at_ms: i64) -> Result<(), Poison> {
+        let Some((mut send, outbound)) = self.load_send(cx, id)? else { return Ok(()) };
+        if send.state != SendState::Quarantined || at_ms < send.due_ms {
+            return Ok(());
+        }
+        let detail = Some(format!("{}: {}", decision.by, decision.reason));
+        match decision.word.as_str() {
+            "release" => self.plan_again(cx, &mut send, &outbound, cx.now, Step { detail, ..Step::default() }),
+            "mark-sent" => self.accept_as(cx, send, &outbound, None, Step { detail, ..Step::default() }),
             _ => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! The console as a person meets it.
 
+mod attention;
 mod driver;
 mod letters;
 

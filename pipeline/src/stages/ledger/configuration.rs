@@ -1,0 +1,92 @@
+//! What the ledger takes from configuration: throughput and account of each number, and words that lift a hold.
+
+use serde::{Deserialize, Serialize};
+use sluice_schemas::ids::TenantId;
+use sluice_schemas::record::{Config, HoldScope};
+
+use super::holds;
+use super::{Ledger, NUMBERS, schedule};
+use crate::chain::{Context, Poison};
+
+/// What is stored of a number.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Number {
+    /// As it is.
+    Known { tenant: TenantId, account: String, display: Option<String>, rate: i64 },
+    /// As builds before the holds stored it: messages a second.
+    Rate(i64),
+}
+
+#[derive(Deserialize)]
+struct Lift {
+    by: String,
+    reason: String,
+}
+
+impl Ledger {
+    pub(super) fn configure(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
+        match config.kind.as_str() {
+            "number" => self.configure_number(cx, config),
+            "tenant" => self.tenant_changed(cx, config.tenant, config.at_ms),
+            "template" => self.configure_template(cx, config),
+            "lift" => self.configure_lift(cx, config),
+            "settle" => self.configure_settle(cx, config),
+            _ => Ok(()),
+        }
+    }
+
+    fn configure_number(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
+        let value: serde_json::Value = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
+        let text = |field: &str| value.get(field).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let number = Number::Known {
+            tenant: config.tenant,
+            account: text("waba_id").unwrap_or_else(|| config.name.clone()),
+            display: text("display_phone_number"),
+            rate: value.get("messages_per_second").and_then(serde_json::Value::as_i64).unwrap_or(schedule::DEFAULT_RATE),
+        };
+        cx.state.put(NUMBERS, config.name.as_bytes(), serde_json::to_vec(&number).unwrap_or_default());
+        self.know(&config.name, number);
+        self.number_changed(cx, config.tenant, &config.name, config.at_ms)
+    }
+
+    /// Takes a number into memory.
+    pub(super) fn know(&mut self, name: &str, number: Number) {
+        match number {
+            Number::Rate(rate) => self.schedule.rate(name, rate),
+            Number::Known { tenant, account, display, rate } => {
+                self.schedule.rate(name, rate);
+                self.holds.numbers.insert(name.to_owned(), holds::Number { tenant, account, display });
+            }
+        }
+    }
+
+    /// A template that is approved now may have been paused before.
+    fn configure_template(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
+        let approved = config
+            .value
+            .as_deref()
+            .is_some_and(|value| serde_json::from_str::<serde_json::Value>(value).is_ok_and(|template| template["status"] == "APPROVED"));
+        let name = config.name.split_once('/').map_or(config.name.as_str(), |(_, name)| name);
+        let key = (config.tenant, HoldScope::Template, name.to_owned());
+        if approved { self.lift_older(cx, &key, config.at_ms, "the template is approved") } else { Ok(()) }
+    }
+
+    /// A person decides on a quarantined send.
+    fn configure_settle(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
+        let decision = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok());
+        match (config.name.parse(), decision) {
+            (Ok(id), Some(decision)) => self.decided(cx, id, &decision, config.at_ms),
+            _ => Ok(()),
+        }
+    }
+
+    /// A person lifts a hold: `scope/name`.
+    fn configure_lift(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
+        let Some((scope, name)) = config.name.split_once('/') else { return Ok(()) };
+        let Some(scope) = HoldScope::from_name(scope) else { return Ok(()) };
+        let by = config.value.as_deref().and_then(|value| serde_json::from_str::<Lift>(value).ok());
+        let why = by.map_or_else(|| "lifted by a person".to_owned(), |by| format!("{}: {}", by.by, by.reason));
+        self.lift_older(cx, &(config.tenant, scope, name.to_owned()), config.at_ms, &why)
+    }
+}
