@@ -7,8 +7,8 @@ use schema_registry_converter::async_impl::schema_registry::SrSettings;
 use schema_registry_converter::schema_registry_common::{SchemaType, SuppliedSchema};
 use serde_json::{Value, json};
 use sluice_connectors::registry::server::{Store, router};
-use sluice_connectors::registry::{Options, load, register};
-use sluice_schemas::record::{Journal, SCHEMAS};
+use sluice_connectors::registry::{Options, learn, load, register};
+use sluice_schemas::record::{Journal, Record, SCHEMAS};
 
 async fn server() -> Options {
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("binds");
@@ -176,4 +176,28 @@ async fn the_crates_own_client_registers_and_fetches() {
     assert_eq!(converter::get_all_versions(&settings, "thing".into()).await.expect("lists"), [1]);
     assert!(converter::is_compatible_schema(&settings, "thing".into(), supplied(thing(B_WITH_DEFAULT))).await.expect("answers"));
     assert!(!converter::is_compatible_schema(&settings, "thing".into(), supplied(thing(""))).await.expect("answers"));
+}
+
+#[tokio::test]
+async fn a_schema_registered_after_the_start_is_learnt_and_an_outage_is_not_taken_for_an_answer() {
+    let options = server().await;
+    register(&options).await.expect("registers");
+    let codecs = load(&options).await.expect("loads");
+    let codec = codecs.of::<Journal>();
+    let mut bytes = codec.encode(&Journal::default()).expect("encodes");
+    let newer = Journal::SCHEMA.replacen("\"fields\": [", "\"fields\": [{\"name\": \"later\", \"type\": \"int\", \"default\": 0},", 1);
+    let (status, answer) = post(&options, "/subjects/journal/versions", &newer).await;
+    assert_eq!(status, 200, "{answer}");
+    let id = u32::try_from(answer["id"].as_u64().expect("an id")).expect("fits");
+    bytes.splice(1..5, id.to_be_bytes());
+    bytes.insert(5, 14);
+    assert_eq!(codecs.stranger(&bytes), Some(id));
+    let nobody = Options { url: "http://127.0.0.1:9".into() };
+    assert!(learn(&nobody, &codecs, id).await.is_err());
+    assert_eq!(codecs.stranger(&bytes), Some(id), "an outage is no answer");
+    learn(&options, &codecs, id).await.expect("is known");
+    assert_eq!(codec.decode(&bytes).expect("reads the newer record"), Journal::default());
+    learn(&options, &codecs, 4_000_000).await.expect("an answer, if only that there is none");
+    bytes.splice(1..5, 4_000_000_u32.to_be_bytes());
+    assert_eq!(codec.decode(&bytes).expect_err("no schema").kind(), "unknown_schema");
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_avro_fast::Schema;
 use serde_avro_fast::ser::SerializerConfig;
@@ -17,8 +17,8 @@ pub enum Error {
     /// Shorter than a frame, or not starting with a zero byte.
     #[error("not a framed record: expected a zero byte and a 4-byte schema id, got {0} bytes")]
     Frame(usize),
-    /// The registry gave no schema for this id when the process started.
-    #[error("schema id {0} is not known: is this process older than the writer, or the registry another one?")]
+    /// The registry has no schema of this id.
+    #[error("schema id {0} is not known: is the registry another one than the writer's?")]
     UnknownSchema(u32),
     /// The datum does not fit its schema, or the schema not the type.
     #[error("{record}: {reason}")]
@@ -70,20 +70,18 @@ pub struct Codecs(Arc<Inner>);
 
 struct Inner {
     own: HashMap<&'static str, u32>,
-    // Schemas live as long as the process: a handful, and the deserialiser may borrow from them.
-    known: HashMap<u32, &'static Schema>,
+    /// By id; `None` for one that the registry does not have. Schemas live as long as the process: a handful, and the deserialiser may
+    /// borrow from them.
+    known: RwLock<HashMap<u32, Option<&'static Schema>>>,
 }
 
 impl Codecs {
     /// `own` are this build's schemas as registered; `older` further versions whose records may still be in the topics.
     pub fn new(own: &[Version], older: &[Version]) -> Result<Self, Error> {
-        let mut inner = Inner { own: HashMap::new(), known: HashMap::new() };
+        let mut inner = Inner { own: HashMap::new(), known: RwLock::default() };
         for version in own.iter().chain(older) {
-            let parsed: Schema = version
-                .text
-                .parse()
-                .map_err(|e: serde_avro_fast::schema::SchemaError| Error::Schema { name: version.name.clone(), reason: e.to_string() })?;
-            inner.known.insert(version.id, Box::leak(Box::new(parsed)));
+            let known = inner.known.get_mut().unwrap_or_else(PoisonError::into_inner);
+            known.insert(version.id, Some(parsed(&version.name, &version.text)?));
         }
         for version in own {
             if let Some((name, _)) = SCHEMAS.iter().find(|(name, _)| *name == version.name) {
@@ -111,7 +109,29 @@ impl Codecs {
     /// The codec of one record type.
     pub fn of<T: Record>(&self) -> Codec<T> {
         let id = self.0.own[T::NAME];
-        Codec { id, schema: self.0.known[&id], codecs: self.clone(), record: PhantomData }
+        match self.schema(id) {
+            Some(schema) => Codec { id, schema, codecs: self.clone(), record: PhantomData },
+            None => unreachable!("the schemas of this build are known from the start: {}", T::NAME),
+        }
+    }
+
+    fn schema(&self, id: u32) -> Option<&'static Schema> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().flatten()
+    }
+
+    /// The id of framed bytes whose schema nobody has looked up yet: written by a newer build since this process started. Ask the
+    /// registry, then [`Codecs::learn`].
+    pub fn stranger(&self, bytes: &[u8]) -> Option<u32> {
+        let (id, _) = unframe(bytes).ok()?;
+        (!self.0.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)).then_some(id)
+    }
+
+    /// Takes over what the registry says of an id: its schema's text, or that it has none. Records of an id without a schema give
+    /// [`Error::UnknownSchema`] from now on.
+    pub fn learn(&self, id: u32, text: Option<&str>) -> Result<(), Error> {
+        let schema = text.map(|text| parsed(&format!("of id {id}"), text)).transpose()?;
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert(schema);
+        Ok(())
     }
 }
 
@@ -136,9 +156,14 @@ impl<T: Record> Codec<T> {
     /// The record in framed bytes, written by this build or an older one.
     pub fn decode(&self, bytes: &[u8]) -> Result<T, Error> {
         let (id, datum_bytes) = unframe(bytes)?;
-        let schema = if id == self.id { self.schema } else { self.codecs.0.known.get(&id).copied().ok_or(Error::UnknownSchema(id))? };
+        let schema = if id == self.id { self.schema } else { self.codecs.schema(id).ok_or(Error::UnknownSchema(id))? };
         serde_avro_fast::from_datum_slice(datum_bytes, schema).map_err(datum::<T>)
     }
+}
+
+fn parsed(name: &str, text: &str) -> Result<&'static Schema, Error> {
+    let unusable = |e: serde_avro_fast::schema::SchemaError| Error::Schema { name: name.to_owned(), reason: e.to_string() };
+    Ok(Box::leak(Box::new(text.parse().map_err(unusable)?)))
 }
 
 fn datum<T: Record>(e: impl std::fmt::Display) -> Error {
@@ -214,6 +239,24 @@ mod tests {
         let codec = Codecs::unregistered().of::<Event>();
         assert!(matches!(codec.decode(&[0, 0, 0, 9, 9, 1]), Err(Error::UnknownSchema(2313))));
         assert!(matches!(codec.decode(b"{}"), Err(Error::Frame(2))));
+    }
+
+    #[test]
+    fn an_id_is_a_stranger_until_the_registry_was_asked() {
+        let codecs = Codecs::unregistered();
+        let codec = codecs.of::<LedgerEntry>();
+        let mut newer = codec.encode(&entry()).expect("encodes");
+        assert_eq!(codecs.stranger(&newer), None);
+        newer[1..5].copy_from_slice(&900_u32.to_be_bytes());
+        assert_eq!(codecs.stranger(&newer), Some(900));
+        codecs.learn(900, Some(LedgerEntry::SCHEMA)).expect("a schema");
+        assert_eq!(codecs.stranger(&newer), None);
+        assert_eq!(codec.decode(&newer).expect("decodes, also with a codec made before"), entry());
+        newer[1..5].copy_from_slice(&901_u32.to_be_bytes());
+        codecs.learn(901, None).expect("nothing to read");
+        assert_eq!(codecs.stranger(&newer), None);
+        assert!(matches!(codec.decode(&newer), Err(Error::UnknownSchema(901))));
+        assert_eq!(codecs.stranger(b"{}"), None);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::ids::{TenantId, TraceId};
 use sluice_schemas::record::{
-    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Journal, LedgerEntry, Message, Outbound, Quote, RawEvent,
-    Record, SCHEMAS, SendResult, StateCampaign, StateEarly, StateMessage, StateSend,
+    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Hold, Journal, LedgerEntry, Message, Outbound, Quote,
+    RawEvent, Record, SCHEMAS, SendResult, StateCampaign, StateEarly, StateMessage, StateSend,
 };
 
 static CODECS: LazyLock<Codecs> = LazyLock::new(Codecs::unregistered);
@@ -38,6 +38,7 @@ fn read_as_everything(bytes: &[u8]) {
         Message,
         Control,
         Demand,
+        Hold,
         Config,
         Journal,
         StateSend,

@@ -12,8 +12,8 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use sluice_schemas::codec::{Codecs, Version};
 use sluice_schemas::compatibility;
 use sluice_schemas::record::{
-    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Journal, LedgerEntry, Message, Outbound, Quote, RawEvent,
-    Record, SCHEMAS, SendResult,
+    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Hold, Journal, LedgerEntry, Message, Outbound, Quote,
+    RawEvent, Record, SCHEMAS, SendResult,
 };
 
 fn avsc() -> PathBuf {
@@ -68,7 +68,8 @@ fn no_released_schema_was_dropped() {
 
 /// Texts that are names of a Rust enum, by field: any other would rightly be refused. Add a field here when a record
 /// gains one.
-const NAMED: &[(&str, &str)] = &[("lane", "bulk"), ("state", "cancelled"), ("outcome", "accepted"), ("from", "planned"), ("to", "sent")];
+const NAMED: &[(&str, &str)] =
+    &[("lane", "bulk"), ("scope", "number"), ("state", "cancelled"), ("outcome", "accepted"), ("from", "planned"), ("to", "sent")];
 
 /// A value of this schema in which every optional field is present.
 fn sample(schema: &Schema, field: &str, named: &mut HashMap<String, Schema>) -> Value {
@@ -141,6 +142,7 @@ fn records_of_every_released_version_are_read() {
     reads_every_version::<Message>();
     reads_every_version::<Control>();
     reads_every_version::<Demand>();
+    reads_every_version::<Hold>();
     reads_every_version::<Config>();
     reads_every_version::<Journal>();
 }

@@ -4,12 +4,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sluice_connectors::kafka::Fences;
+use sluice_connectors::kafka::consumer::Stop;
+use sluice_connectors::registry;
 use sluice_pipeline::chain::Chain;
 use sluice_pipeline::runner::{self, Setup};
 use sluice_pipeline::stages::intake::Intake;
 use sluice_pipeline::stages::ledger::{Ledger, Settings};
 use sluice_pipeline::stages::reconcile::Reconcile;
 use sluice_pipeline::topology;
+use sluice_schemas::codec::Codecs;
 
 use super::{Parts, Running};
 use crate::exit::Failure;
@@ -40,7 +43,9 @@ pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result
     };
     std::fs::create_dir_all(&setup.folder)?;
     let (stop, fatal) = (running.stop.clone(), running.fatal.clone());
-    running.thread(role, move || supervise(&setup, &stop, &fatal))?;
+    let (registry, runtime) = (parts.config.registry(), tokio::runtime::Handle::current());
+    let learn = move |codecs: &Codecs, id| runtime.block_on(registry::learn(&registry, codecs, id));
+    running.thread(role, move || supervise(&setup, learn, &stop, &fatal))?;
     Ok(())
 }
 
@@ -65,12 +70,23 @@ fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
 
 /// Every error is answered by a fresh instance, which reads the committed state; a fence that cannot be our own ends the process,
 /// since another one runs under this name.
-fn supervise(setup: &Setup, stop: &sluice_connectors::kafka::consumer::Stop, fatal: &tokio::sync::mpsc::UnboundedSender<anyhow::Error>) {
+fn supervise(
+    setup: &Setup,
+    learn: impl Fn(&Codecs, u32) -> Result<(), registry::Error>,
+    stop: &Stop,
+    fatal: &tokio::sync::mpsc::UnboundedSender<anyhow::Error>,
+) {
     let mut pause = Duration::from_millis(200);
     let mut fences = Fences::default();
     while !stop.load(Ordering::Acquire) {
         let started = Instant::now();
         let Err(e) = runner::run(setup, stop) else { return };
+        if let runner::Error::Stranger(id) = e {
+            match learn(&setup.codecs, id) {
+                Ok(()) => continue,
+                Err(e) => tracing::error!(chain = setup.role.name, id, error = %e, "a record waits for its schema"),
+            }
+        }
         tracing::error!(chain = setup.role.name, kind = e.kind(), error = %e, "the chain starts again");
         if e.fenced() && !fences.may_return(Instant::now()) {
             let _ = fatal.send(e.into());

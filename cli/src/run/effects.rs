@@ -5,6 +5,7 @@ use std::time::Duration;
 use sluice_connectors::kafka::consumer::{self, Batch, Commit, Delivered, Subscription};
 use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::meta::Client;
+use sluice_connectors::registry;
 use sluice_pipeline::effects::sender::{Sender, Tokens};
 use sluice_pipeline::effects::tally::Tally;
 use sluice_pipeline::effects::{archive, expand};
@@ -143,19 +144,31 @@ struct Reader<T> {
     codec: Codec<T>,
     letters: Codec<DeadLetter>,
     producer: Producer,
+    registry: registry::Options,
+    codecs: Codecs,
 }
 
 impl<T: Record> Reader<T> {
     fn new(stage: &'static str, parts: &Parts) -> Self {
-        let codecs: &Codecs = &parts.codecs;
+        let codecs = parts.codecs.clone();
         letters::born(stage);
-        Self { stage, codec: codecs.of(), letters: codecs.of(), producer: parts.producer.clone() }
+        Self {
+            stage,
+            codec: codecs.of(),
+            letters: codecs.of(),
+            producer: parts.producer.clone(),
+            registry: parts.config.registry(),
+            codecs,
+        }
     }
 
     async fn read(&self, batch: &Batch, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Delivered<T>>> {
         let mut out = Vec::new();
         let ours = |raw: &Delivered<Vec<u8>>| Mark::find(&raw.headers).is_none_or(|mark| mark.role == self.stage);
         for raw in batch.iter().filter(|raw| wanted(raw.topic) && ours(raw)) {
+            if let Some(id) = self.codecs.stranger(&raw.record) {
+                registry::learn(&self.registry, &self.codecs, id).await?;
+            }
             match self.codec.decode(&raw.record) {
                 Ok(record) => out.push(Delivered {
                     topic: raw.topic,

@@ -53,6 +53,7 @@ impl Decoder {
             Message,
             Control,
             Demand,
+            Hold,
             Config,
             Journal,
             StateSend,

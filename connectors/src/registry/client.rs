@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::Url;
 use schema_registry_converter::async_impl::schema_registry::{
-    SrSettings, get_all_versions, get_schema_by_subject_and_version, perform_sr_call, post_schema,
+    SrSettings, get_all_versions, get_schema_by_id, get_schema_by_subject_and_version, perform_sr_call, post_schema,
 };
 use schema_registry_converter::error::SRCError;
 use schema_registry_converter::schema_registry_common::{RawError, SchemaType, SrCall, SuppliedSchema};
@@ -43,6 +43,20 @@ pub async fn load(options: &Options) -> Result<Codecs, Error> {
         stream::iter(SCHEMAS).map(async |(subject, _)| registry.versions(subject).await).buffered(CONCURRENCY).try_collect().await?;
     let others: Vec<Version> = all.into_iter().flatten().filter(|version| own.iter().all(|mine| mine.id != version.id)).collect();
     Ok(Codecs::new(&own, &others)?)
+}
+
+/// Looks up an id that a newer build has registered since this process started, and tells the codecs what came of it. An error is an
+/// outage: whoever waits for the record waits on.
+pub async fn learn(options: &Options, codecs: &Codecs, id: u32) -> Result<(), Error> {
+    let registry = Registry::new(options)?;
+    let subject = format!("id {id}");
+    let text = match get_schema_by_id(id, &registry.settings).await.map_err(|error| registry.failure(&subject, &error)) {
+        Ok(registered) => Some(registered.schema),
+        Err(Error::Unregistered { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    tracing::info!(id, known = text.is_some(), "the registry was asked for a schema that came after this process started");
+    Ok(codecs.learn(id, text.as_deref())?)
 }
 
 struct Registry {

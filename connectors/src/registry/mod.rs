@@ -1,12 +1,13 @@
 //! The schema registry, Confluent-compatible: our side as a client, and a small server for machines that have none.
 //!
 //! A subject is a record's name (`raw_event`, …), whatever topics carry it. `sluice migrate` calls [`register`]; every
-//! role calls [`load`] when it starts and from then on encodes and decodes without the registry.
+//! role calls [`load`] when it starts and from then on encodes and decodes without the registry; [`learn`] looks up what a newer build
+//! has registered since.
 
 mod client;
 pub mod server;
 
-pub use client::{load, register};
+pub use client::{learn, load, register};
 
 /// Where the registry is.
 #[derive(Debug, Clone)]

@@ -54,6 +54,9 @@ pub enum Error {
     /// A chain that cannot go on.
     #[error(transparent)]
     Cell(#[from] cell::Error),
+    /// A record of a schema that nobody has looked up yet, [`Codecs::stranger`]: no registry is asked while a transaction is open.
+    #[error("schema id {0} is new since this process started; the registry is asked for it")]
+    Stranger(u32),
     /// A record of ours cannot be encoded or decoded: a bug, not an input.
     #[error("journal: {0}")]
     Journal(#[from] sluice_schemas::codec::Error),
@@ -67,6 +70,7 @@ impl Error {
             Self::State(e) => e.kind(),
             Self::Restore { .. } => "restore",
             Self::Cell(e) => e.kind(),
+            Self::Stranger(_) => "stranger",
             Self::Journal(e) => e.kind(),
         }
     }
@@ -291,6 +295,9 @@ impl Runner<'_> {
                 Some(wall) if at <= *wall => *wall,
                 wall => *wall.insert(Millis::now()),
             };
+            if let Some(id) = message.payload().and_then(|value| setup.codecs.stranger(value)) {
+                return Err(Error::Stranger(id));
+            }
             let headers = kafka::headers(&message);
             let incoming = Incoming {
                 topic: setup.role.reads[input],

@@ -20,6 +20,7 @@ mod kill;
 mod letters;
 mod outage;
 mod replay;
+mod schemas;
 mod shadow;
 mod travel;
 mod verbs;
