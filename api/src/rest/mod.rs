@@ -6,6 +6,7 @@ mod conversations;
 mod events;
 mod extract;
 mod figures;
+mod letters;
 mod messages;
 mod quotes;
 
@@ -67,6 +68,9 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(quotes::list))
         .routes(routes!(quotes::get))
         .routes(routes!(quotes::decide))
+        .routes(routes!(letters::list, letters::settle))
+        .routes(routes!(letters::groups))
+        .routes(routes!(letters::get))
         .routes(routes!(figures::stages))
         .routes(routes!(figures::numbers))
         .routes(routes!(events::stream));

@@ -13,6 +13,7 @@ mod books;
 mod browser;
 mod campaign;
 mod conversation;
+mod dead_letters;
 mod effects;
 mod harness;
 mod http;
