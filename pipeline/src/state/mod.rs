@@ -17,10 +17,29 @@ pub use store::{Position, Store, Stores, set_aside};
 pub enum Error {
     /// The embedded store failed.
     #[error("state store: {0}; the folder may be deleted, it is restored from the changelog")]
-    Store(#[from] fjall::Error),
+    Store(#[source] fjall::Error),
+    /// No room on the disk, or in the quota.
+    #[error("state store: the disk of `state_dir` is full ({0}): make room there; nothing is lost, the chain goes on by itself")]
+    Full(#[source] fjall::Error),
+    /// A write in the background failed before this one. Whoever opens the store again learns why.
+    #[error("state store: an earlier write failed, as when the disk of `state_dir` is full or broken; the store is opened again")]
+    Stopped,
     /// A value that this build cannot read.
     #[error("state store: {0}")]
     Value(String),
+}
+
+impl From<fjall::Error> for Error {
+    fn from(error: fjall::Error) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match &error {
+            fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e)) if matches!(e.kind(), StorageFull | QuotaExceeded) => {
+                Self::Full(error)
+            }
+            fjall::Error::Poisoned => Self::Stopped,
+            _ => Self::Store(error),
+        }
+    }
 }
 
 impl Error {
@@ -28,6 +47,8 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Store(_) => "store",
+            Self::Full(_) => "disk_full",
+            Self::Stopped => "store_stopped",
             Self::Value(_) => "value",
         }
     }
@@ -40,7 +61,8 @@ impl Error {
             Self::Store(fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e))) => {
                 matches!(e.kind(), InvalidData | NotFound | UnexpectedEof)
             }
-            Self::Store(e) => !matches!(e, fjall::Error::Locked | fjall::Error::Poisoned),
+            Self::Store(e) => !matches!(e, fjall::Error::Locked),
+            Self::Full(_) | Self::Stopped => false,
             Self::Value(_) => true,
         }
     }
@@ -206,6 +228,24 @@ fn full_key<T>(table: u8, key: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_and_is_no_damage_so_that_no_store_is_set_aside_for_it() {
+        use std::io::ErrorKind::{InvalidData, PermissionDenied, QuotaExceeded, StorageFull};
+        let both = |kind: std::io::ErrorKind| [fjall::Error::Io(kind.into()), fjall::Error::Storage(fjall::LsmError::Io(kind.into()))];
+        for (kind, name, damage) in [
+            (StorageFull, "disk_full", false),
+            (QuotaExceeded, "disk_full", false),
+            (PermissionDenied, "store", false),
+            (InvalidData, "store", true),
+        ] {
+            for error in both(kind).map(Error::from) {
+                assert_eq!((error.kind(), error.is_damage()), (name, damage), "{error}");
+            }
+        }
+        let stopped = Error::from(fjall::Error::Poisoned);
+        assert_eq!((stopped.kind(), stopped.is_damage()), ("store_stopped", false));
+    }
 
     #[test]
     fn a_rollback_restores_what_the_savepoint_saw() {
