@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Changes, Error, Read, Value, Visit};
+use super::{Changes, Error, Read, Row, Value, Visit};
 
 /// State in memory: for tests, dry runs and simulation.
 #[derive(Debug, Default, Clone)]
@@ -39,6 +39,12 @@ impl Read for Memory {
             row(&key[1..], value)?;
         }
         Ok(())
+    }
+
+    fn after(&self, table: u8, key: &[u8], n: usize) -> Result<Vec<Row>, Error> {
+        let from = Value::from([&[table], key].concat());
+        let rows = self.keyed.range(from..Value::from([table + 1])).filter(|(full, _)| key.is_empty() || &full[1..] != key);
+        Ok(rows.take(n).map(|(key, value)| (key[1..].to_vec(), value.clone())).collect())
     }
 
     fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error> {

@@ -5,12 +5,14 @@
 
 mod memory;
 mod store;
+mod sweep;
 
 use indexmap::{IndexMap, IndexSet};
 use sluice_schemas::time::Millis;
 
 pub use memory::Memory;
 pub use store::{Position, Store, Stores, set_aside};
+pub use sweep::Sweep;
 
 /// What the disk says.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +76,17 @@ pub use fjall::Slice as Value;
 /// What [`Read::scan`] calls with the key and value of each row.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
 
+/// A row: key without the table byte, and value.
+pub type Row = (Vec<u8>, Value);
+
 /// Committed state.
 pub trait Read {
     /// The value of a key, table byte included.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, Error>;
     /// Calls `row` for every row of a table, in key order, keys without the table byte.
     fn scan(&self, table: u8, row: &mut Visit<'_>) -> Result<(), Error>;
+    /// The first `n` rows of a table behind `key`, in key order, keys without the table byte.
+    fn after(&self, table: u8, key: &[u8], n: usize) -> Result<Vec<Row>, Error>;
     /// The day on which dedup saw a hash last.
     fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error>;
 }
@@ -185,6 +192,11 @@ impl<'a> View<'a> {
             Some(value) => value.clone(),
             None => Self::or_fail(failed, committed.get(full)),
         })
+    }
+
+    /// The first `n` committed rows of `table` behind `key`; this transaction's changes are not among them.
+    pub fn committed_after(&mut self, table: u8, key: &[u8], n: usize) -> Vec<Row> {
+        Self::or_fail(self.failed, self.committed.after(table, key, n))
     }
 
     /// Sets `key` in `table`.

@@ -3,7 +3,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, Error, Read, Value, Visit};
+use super::{Changes, Error, Read, Row, Value, Visit};
 
 /// The embedded database of one chain instance: one keyspace pair per partition.
 pub struct Stores(Database);
@@ -130,6 +130,21 @@ impl Read for Store {
             row(&key[1..], &value)?;
         }
         Ok(())
+    }
+
+    fn after(&self, table: u8, key: &[u8], n: usize) -> Result<Vec<Row>, Error> {
+        let from = [&[table], key].concat();
+        let mut rows = Vec::new();
+        for guard in self.keyed.range(from..vec![table + 1]) {
+            let (full, value) = guard.into_inner()?;
+            if rows.len() == n {
+                break;
+            }
+            if key.is_empty() || &full[1..] != key {
+                rows.push((full[1..].to_vec(), value));
+            }
+        }
+        Ok(rows)
     }
 
     fn seen(&self, hash: &[u8; 16]) -> Result<Option<u16>, Error> {

@@ -257,10 +257,11 @@ impl Sim {
         busy
     }
 
-    /// Moves time to the next thing that is due; `false` if nothing is.
+    /// Moves time to the next thing that is due; `false` if nothing is but the sweeps for what is to be forgotten, which rest for longer
+    /// than any send waits.
     fn wait(&mut self) -> bool {
         let due = self.nodes.iter().flat_map(|node| node.cells.values()).filter_map(sluice_pipeline::cell::Cell::due);
-        let Some(next) = due.chain(self.world.next_slot()).min() else { return false };
+        let Some(next) = due.chain(self.world.next_slot()).min().filter(|next| next.since(self.now) <= Millis::DAY) else { return false };
         self.now = self.now.plus(1).max(next);
         true
     }

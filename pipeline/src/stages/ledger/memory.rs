@@ -9,7 +9,7 @@ use sluice_schemas::time::Millis;
 
 use super::holds::Holds;
 use super::{CAMPAIGNS, Io, NUMBERS, SENDS, Schedule, Settings, item};
-use crate::state::{Error, Read};
+use crate::state::{Error, Read, Sweep};
 
 /// The ledger of one partition.
 pub struct Ledger {
@@ -18,6 +18,7 @@ pub struct Ledger {
     pub(super) schedule: Schedule,
     pub(super) campaigns: BTreeMap<CampaignId, StateCampaign>,
     pub(super) holds: Holds,
+    pub(super) sweep: Sweep,
     /// Timers of sends in flight and unknown.
     pub(super) timers: BTreeSet<(Millis, SendId)>,
     /// Highest order of arrival given.
@@ -33,6 +34,7 @@ impl Ledger {
             schedule: Schedule::default(),
             campaigns: BTreeMap::new(),
             holds: Holds::default(),
+            sweep: Sweep::default(),
             timers: BTreeSet::new(),
             order: 0,
         }
@@ -42,6 +44,7 @@ impl Ledger {
         self.schedule = Schedule::default();
         self.campaigns.clear();
         self.holds = Holds::default();
+        self.sweep = Sweep::default();
         self.timers.clear();
         self.order = 0;
         state.scan(NUMBERS, &mut |account, number| {
@@ -99,7 +102,7 @@ impl Ledger {
 
     pub(super) fn next_due(&self) -> Option<Millis> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.schedule.due()).chain(self.pull_due()).chain(self.holds_due()).min()
+        timer.into_iter().chain(self.schedule.due()).chain(self.pull_due()).chain(self.holds_due()).chain([self.sweep.due()]).min()
     }
 }
 

@@ -15,6 +15,7 @@ mod account;
 mod campaign;
 mod configuration;
 mod content;
+mod forget;
 mod holds;
 mod memory;
 mod schedule;
@@ -132,6 +133,7 @@ impl Chain for Ledger {
     fn tick(&mut self, cx: &mut Context<'_>) {
         self.fire(cx);
         self.wake(cx.now);
+        self.forget(cx);
         // Encoding our own records cannot fail on input; a failure here would repeat at the next tick and show in the logs.
         if let Err(e) = self.advance(cx) {
             tracing::error!(detail = e.detail, "ledger tick");
@@ -150,6 +152,7 @@ impl Ledger {
         if cx.state.get(SENDS, outbound.send_id.as_bytes()).is_some() {
             return Ok(());
         }
+        Self::in_memory(cx, outbound)?;
         self.order += 1;
         let mut send = StateSend {
             state: SendState::Planned,
@@ -163,19 +166,17 @@ impl Ledger {
         let cancelled = outbound.campaign.is_some_and(|campaign| self.is_cancelled(campaign));
         let detail = match &outbound.suppressed {
             Some(reason) => {
-                send.state = SendState::Suppressed;
+                Self::end(cx, &mut send, SendState::Suppressed);
                 Some(reason.clone())
             }
             None if cancelled => {
-                send.state = SendState::Cancelled;
+                Self::end(cx, &mut send, SendState::Cancelled);
                 Some("the campaign was cancelled".to_owned())
             }
             None => None,
         };
         if send.state == SendState::Planned {
             self.schedule.add(item(outbound, &send));
-        } else {
-            send.outbound = None;
         }
         self.store(cx, outbound.send_id, &send)?;
         self.enter(cx, outbound, &send, Step { code: None, detail, first: true })

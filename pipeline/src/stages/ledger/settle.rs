@@ -64,9 +64,8 @@ impl Ledger {
     ) -> Result<(), Poison> {
         self.clear_timer(outbound.send_id, &mut send);
         self.proven(cx, outbound.send_id)?;
-        send.state = SendState::Accepted;
+        Self::end(cx, &mut send, SendState::Accepted);
         send.wamid = wamid;
-        send.outbound = None;
         self.store(cx, outbound.send_id, &send)?;
         self.enter(cx, outbound, &send, step)
     }
@@ -107,8 +106,7 @@ impl Ledger {
         detail: Option<String>,
     ) -> Result<(), Poison> {
         self.clear_timer(outbound.send_id, &mut send);
-        send.state = SendState::Failed;
-        send.outbound = None;
+        Self::end(cx, &mut send, SendState::Failed);
         self.store(cx, outbound.send_id, &send)?;
         self.enter(cx, outbound, &send, Step { code, detail, first: false })
     }
@@ -145,8 +143,7 @@ impl Ledger {
     }
 
     pub(super) fn cancel(&mut self, cx: &mut Context<'_>, mut send: StateSend, outbound: &Outbound) -> Result<(), Poison> {
-        send.state = SendState::Cancelled;
-        send.outbound = None;
+        Self::end(cx, &mut send, SendState::Cancelled);
         self.store(cx, outbound.send_id, &send)?;
         self.enter(cx, outbound, &send, Step { detail: Some("the campaign was cancelled".into()), ..Step::default() })
     }

@@ -1,3 +1,4 @@
+mod forget;
 mod holds;
 
 use proptest::prelude::*;

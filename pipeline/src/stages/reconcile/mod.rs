@@ -4,6 +4,7 @@
 //! callback data, else by wamid; one that comes before its send is known waits for it. Each step that moves a message is
 //! written once to `messages`, from where it stood to where it stands, so that counters can move one unit per record.
 
+mod forget;
 mod lattice;
 
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use sluice_schemas::topics::{self, MESSAGES, SEND_LEDGER};
 
 use crate::chain::{Chain, Context, Incoming, Poison};
 use crate::domain::callback::Keys;
-use crate::state::Read;
+use crate::state::{Read, Sweep};
 
 /// Table of messages: send id → `StateMessage`.
 const MESSAGE: u8 = 1;
@@ -26,7 +27,7 @@ const EARLY: u8 = 3;
 /// Statuses kept for a send that is not known yet; Meta sends at most five kinds, some twice.
 const MAX_EARLY: usize = 16;
 
-/// The chain of one partition. It keeps nothing in memory.
+/// The chain of one partition. It keeps nothing in memory but the place of its sweeps.
 pub struct Reconcile {
     entry: Codec<LedgerEntry>,
     event: Codec<Event>,
@@ -34,6 +35,8 @@ pub struct Reconcile {
     state: Codec<StateMessage>,
     early: Codec<StateEarly>,
     keys: Keys,
+    messages: Sweep,
+    waiting: Sweep,
 }
 
 /// The part of a status event that moves a message.
@@ -57,7 +60,16 @@ struct Fault {
 impl Reconcile {
     /// A reconcile chain; `keys` verify callback data.
     pub fn new(codecs: &Codecs, keys: Keys) -> Self {
-        Self { entry: codecs.of(), event: codecs.of(), message: codecs.of(), state: codecs.of(), early: codecs.of(), keys }
+        Self {
+            entry: codecs.of(),
+            event: codecs.of(),
+            message: codecs.of(),
+            state: codecs.of(),
+            early: codecs.of(),
+            keys,
+            messages: Sweep::default(),
+            waiting: Sweep::default(),
+        }
     }
 
     fn ledger(&self, cx: &mut Context<'_>, entry: LedgerEntry) -> Result<(), Poison> {
@@ -225,6 +237,7 @@ fn bad(tenant: TenantId) -> impl Fn(sluice_schemas::codec::Error) -> Poison {
 
 impl Chain for Reconcile {
     fn load(&mut self, _: &dyn Read) -> Result<(), crate::state::Error> {
+        (self.messages, self.waiting) = Default::default();
         Ok(())
     }
 
@@ -237,10 +250,12 @@ impl Chain for Reconcile {
         if event.kind == "status" { self.status(cx, &event) } else { Ok(()) }
     }
 
-    fn tick(&mut self, _: &mut Context<'_>) {}
+    fn tick(&mut self, cx: &mut Context<'_>) {
+        self.forget(cx);
+    }
 
     fn due(&self) -> Option<Millis> {
-        None
+        Some(self.messages.due().min(self.waiting.due()))
     }
 }
 

@@ -8,7 +8,7 @@ use sluice_schemas::topics::{EVENTS, SEND_LEDGER};
 use super::Reconcile;
 use crate::chain::{Chain, Context, Incoming};
 use crate::domain::callback::Keys;
-use crate::state::{Changes, Memory, View};
+use crate::state::{Changes, Memory, Read as _, View};
 
 struct Bench {
     chain: Reconcile,
@@ -135,4 +135,41 @@ proptest! {
             prop_assert!(!bench.path()[first..].contains(&SendState::Failed));
         }
     }
+}
+
+/// Rows of all tables after a sweep at this day.
+fn rows_on(bench: &mut Bench, day: i64) -> usize {
+    bench.memory.apply(&bench.changes, 0);
+    bench.changes.clear();
+    let (mut out, mut failed) = (Vec::new(), None);
+    let state = View::new(&bench.memory, &mut bench.changes, &mut failed);
+    bench.chain.tick(&mut Context { now: Millis(day * Millis::DAY), state, out: &mut out });
+    bench.memory.apply(&bench.changes, 0);
+    bench.changes.clear();
+    let mut rows = 0;
+    for table in [super::MESSAGE, super::WAMID, super::EARLY] {
+        let count = &mut |_: &[u8], _: &[u8]| {
+            rows += 1;
+            Ok(())
+        };
+        bench.memory.scan(table, count).expect("scans");
+    }
+    rows
+}
+
+#[test]
+fn a_message_is_followed_for_8_days_after_its_end_or_31_days_and_one_that_may_go_on_for_good() {
+    let mut read = Bench::new();
+    read.ledger(SendState::Accepted, Some("wamid.1"));
+    read.status("read", false);
+    assert_eq!((rows_on(&mut read, 8), rows_on(&mut read, 10)), (2, 0));
+    let mut sent = Bench::new();
+    sent.ledger(SendState::Accepted, Some("wamid.1"));
+    assert_eq!((rows_on(&mut sent, 31), rows_on(&mut sent, 33)), (2, 0));
+    let mut quarantined = Bench::new();
+    quarantined.ledger(SendState::Quarantined, None);
+    assert_eq!(rows_on(&mut quarantined, 400), 1);
+    let mut orphan = Bench::new();
+    orphan.status("sent", false);
+    assert_eq!((rows_on(&mut orphan, 31), rows_on(&mut orphan, 33)), (1, 0));
 }
