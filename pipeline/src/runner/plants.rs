@@ -3,10 +3,10 @@
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use sluice_connectors::kafka;
-use sluice_schemas::failpoint::planted;
+use sluice_schemas::failpoint::{hit, planted};
 
 use super::{Error, Runner};
-use crate::state::Changes;
+use crate::state::{Changes, Read as _};
 
 impl Runner<'_> {
     /// What must not happen before the commit: offsets of outputs that are not committed, state of a transaction that may abort.
@@ -22,7 +22,15 @@ impl Runner<'_> {
             } else {
                 early.keyed.extend(changes.keyed.iter().map(|(key, value)| (key.clone(), value.clone())));
             }
+            let mut new = false;
+            for key in early.keyed.keys() {
+                new |= partition.store.get(key)?.is_none();
+            }
             partition.store.apply(&early, partition.cell.day(), &partition.store.position()?)?;
+            if new {
+                // A transaction that only moves on what was there before would lose nothing that is missed.
+                hit(self.setup.role.name, "early_row");
+            }
         }
         Ok(())
     }
