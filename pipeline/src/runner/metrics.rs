@@ -32,7 +32,8 @@ metric! {
 
 /// Handles of one chain, born at 0.
 pub struct Metrics {
-    pub(super) processed: IntCounter,
+    /// Records that are no dead letters.
+    pub processed: IntCounter,
     /// Records written, state and journal included.
     pub outputs: IntCounter,
     /// Bytes of their keys and values.

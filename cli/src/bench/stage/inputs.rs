@@ -134,7 +134,7 @@ fn ledger(codecs: &Codecs, n: usize) -> anyhow::Result<Input> {
             epoch: 0,
             suppressed: None,
             body: r#"{"type":"text","text":{"body":"Thank you for your message. We will come back to you tomorrow morning."}}"#.into(),
-            at_ms: 0,
+            at_ms: Millis::now().0,
             trace: TraceId::default(),
         };
         records.push((OUTBOUND_REPLY, topics::key(TENANT, &outbound.send_id).into_bytes(), codec.encode(&outbound)?));

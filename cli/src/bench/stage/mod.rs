@@ -139,6 +139,7 @@ fn ours(kafka: &Options, case: &inputs::Case, codecs: &Codecs, input: &Input) ->
     };
     let metrics = Metrics::of(case.chain);
     let seen = || metrics.batch_records.get_sample_sum();
+    let processed = metrics.processed.get();
     let (before, outputs, bytes) = (seen(), metrics.outputs.get(), metrics.output_bytes.get());
     let stop = Arc::new(AtomicBool::new(false));
     let thread = std::thread::spawn({
@@ -151,6 +152,8 @@ fn ours(kafka: &Options, case: &inputs::Case, codecs: &Codecs, input: &Input) ->
     stop.store(true, Ordering::Release);
     thread.join().map_err(|_| anyhow::anyhow!("the chain panicked"))??;
     done?;
+    let processed = metrics.processed.get() - processed;
+    anyhow::ensure!(processed == input.len() as u64, "{}: {processed} of {} records were processed", case.chain, input.len());
     let per = |count: u64| count as f64 / input.len() as f64;
     let written = Written { records: per(metrics.outputs.get() - outputs), bytes: per(metrics.output_bytes.get() - bytes) };
     topics.delete()?;
