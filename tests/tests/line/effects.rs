@@ -109,13 +109,19 @@ fn lag_counts_what_waits_with_its_age_and_no_transaction_marker() {
     member.commit(&read, CommitMode::Sync).expect("commits");
 
     let lag = || Reader::new(&options).lag("reader", &[EVENTS]).expect("is measured").remove(0);
-    let seen = lag();
-    assert_eq!((seen.committed, seen.end, seen.lag, seen.oldest), (1, 2, 0, None));
+    // A partition that could not be looked at in time counts as waiting, so a busy machine may need a second look.
+    until("the marker alone is no lag", || {
+        let seen = lag();
+        let found = (seen.committed, seen.end, seen.lag, seen.oldest);
+        if found == (1, 2, 0, None) { Ok(()) } else { Err(format!("{found:?}")) }
+    });
     transact(&producer, &name, 2_000);
     transact(&producer, &name, 3_000);
-    let seen = lag();
-    assert_eq!((seen.committed, seen.oldest), (1, Some(Millis(2_000))));
-    assert!(seen.lag >= 2, "{seen:?}");
+    until("the age of the oldest", || {
+        let seen = lag();
+        let right = seen.committed == 1 && seen.oldest == Some(Millis(2_000)) && seen.lag >= 2;
+        if right { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
 }
 
 #[test]
