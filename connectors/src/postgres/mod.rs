@@ -10,6 +10,7 @@ pub mod audit;
 pub mod campaigns;
 pub mod config;
 mod error;
+pub mod generation;
 pub mod letters;
 mod migrate;
 pub mod numbers;

@@ -17,6 +17,8 @@ pub struct Pool {
     worker: deadpool_postgres::Pool,
     address: String,
     size: usize,
+    /// What begins a transaction of the workers.
+    begin: &'static str,
 }
 
 impl Pool {
@@ -33,7 +35,19 @@ impl Pool {
                 .build()
                 .map_err(|error| Error::invalid("postgres", error.to_string()))
         };
-        Ok(Self { app: pool(&options.app)?, worker: pool(&options.worker)?, address: options.address(), size: options.pool_size.max(1) })
+        Ok(Self {
+            app: pool(&options.app)?,
+            worker: pool(&options.worker)?,
+            address: options.address(),
+            size: options.pool_size.max(1),
+            begin: "begin",
+        })
+    }
+
+    /// The same, but for the workers' transactions, whose projections are those of schema `rebuild`.
+    #[must_use]
+    pub fn rebuilding(self) -> Self {
+        Self { begin: "begin; set local search_path = rebuild, public", ..self }
     }
 
     /// A transaction that sees this tenant alone. What is not committed is undone when it is dropped.
@@ -50,7 +64,7 @@ impl Pool {
 
     /// A transaction across tenants, on the tables that workers have policies for.
     pub async fn worker(&self) -> Result<Transaction> {
-        Transaction::begin(self.client(&self.worker).await?, "begin", None).await
+        Transaction::begin(self.client(&self.worker).await?, self.begin, None).await
     }
 
     /// Connections of the workers' login, for tables that are no tenant's.

@@ -15,6 +15,8 @@ pub struct Session {
     pub(super) driver: Arc<Driver>,
     pub(super) statements: Arc<Statements>,
     pub(super) retention_days: u32,
+    /// Microseconds by which a rebuilt row is younger than the first one under its key.
+    pub(super) generation: i64,
 }
 
 pub(super) struct Statements {
@@ -33,7 +35,14 @@ impl Session {
     pub async fn connect(options: &Options) -> Result<Self> {
         let driver = options.driver().await?;
         let statements = prepare(&driver, &options.keyspace).await?;
-        Ok(Self { driver: Arc::new(driver), statements: Arc::new(statements), retention_days: options.retention_days })
+        Ok(Self { driver: Arc::new(driver), statements: Arc::new(statements), retention_days: options.retention_days, generation: 0 })
+    }
+
+    /// The same, with rows that win over those that an earlier generation wrote under the same key. Event times are milliseconds and stamps
+    /// microseconds, which leaves room for 999 generations.
+    #[must_use]
+    pub fn generation(self, generation: i32) -> Self {
+        Self { generation: i64::from(generation.clamp(0, 999)), ..self }
     }
 
     /// Whether the cluster answers.

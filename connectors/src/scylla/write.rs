@@ -51,7 +51,7 @@ impl Session {
                 let (id, updated_ms, version) = (snapshot.conversation.0, snapshot.updated_ms, snapshot.version);
                 let Some(ttl) = self.ttl(updated_ms, now) else { return Ok(false) };
                 let json = serde_json::to_string(&snapshot).map_err(Error::statement)?;
-                let stamp = micros(updated_ms);
+                let stamp = self.stamp(updated_ms);
                 let by_day = (tenant.0, day(updated_ms), updated_ms, version, id, &json, stamp, ttl);
                 let latest = (tenant.0, id, updated_ms, version, &json, stamp, ttl);
                 let by_day = self.driver.execute_unpaged(&self.statements.put_by_day, by_day);
@@ -77,7 +77,7 @@ impl Session {
             row.account,
             row.channel,
             row.trace.0,
-            micros(row.at_ms),
+            self.stamp(row.at_ms),
             ttl,
         );
         self.driver.execute_unpaged(&self.statements.put_message, values).await.map_err(Error::statement)?;
@@ -98,11 +98,16 @@ impl Session {
             row.recipient,
             unset(row.campaign.map(|campaign| campaign.0)),
             unset(row.body),
-            micros(row.step.at_ms),
+            self.stamp(row.step.at_ms),
             ttl,
         );
         self.driver.execute_unpaged(&self.statements.put_step, values).await.map_err(Error::statement)?;
         Ok(true)
+    }
+
+    /// Write time of a row of this moment, microseconds.
+    const fn stamp(&self, ms: i64) -> i64 {
+        ms.saturating_mul(1_000).saturating_add(self.generation)
     }
 
     /// Seconds that a row of this moment still has, so that a rebuilt one goes when the first one would have; 0 means for good.
@@ -119,10 +124,6 @@ fn remaining(retention_days: u32, at_ms: i64, now: Millis) -> Option<i32> {
     let seconds = Millis(ends).since(now) / Millis::SECOND;
     // 20 years is the most that CQL takes.
     (seconds > 0).then(|| seconds.min(20 * 365 * 86_400) as i32)
-}
-
-const fn micros(ms: i64) -> i64 {
-    ms.saturating_mul(1_000)
 }
 
 /// Absent values are left unset: a null would be a tombstone.

@@ -20,6 +20,7 @@ mod http;
 mod kill;
 mod letters;
 mod outage;
+mod rebuild;
 mod replay;
 mod schemas;
 mod shadow;

@@ -9,6 +9,7 @@ mod history;
 mod holds;
 mod isolation;
 mod letters;
+mod rebuild;
 mod retention;
 mod secrets;
 mod tally;

@@ -9,9 +9,9 @@ use sluice_schemas::record::{Message, Quote, SendState};
 use super::campaigns::campaign;
 use super::{migrated, tenant};
 
-const HOME: i32 = 3;
+pub const HOME: i32 = 3;
 
-fn step(tenant: TenantId, campaign: CampaignId, seq: i64, from: Option<SendState>, to: SendState) -> Message {
+pub fn step(tenant: TenantId, campaign: CampaignId, seq: i64, from: Option<SendState>, to: SendState) -> Message {
     let mut send = [0; 16];
     send[8..].copy_from_slice(&seq.to_be_bytes());
     Message {
@@ -35,14 +35,14 @@ fn step(tenant: TenantId, campaign: CampaignId, seq: i64, from: Option<SendState
 }
 
 /// The records at every second offset: transaction markers lie between.
-fn log<T>(topic: &'static str, records: Vec<T>) -> Vec<Delivered<T>> {
+pub fn log<T>(topic: &'static str, records: Vec<T>) -> Vec<Delivered<T>> {
     let deliver =
         |(offset, record)| Delivered { topic, partition: HOME, offset, timestamp_ms: 0, key: Vec::new(), headers: Vec::new(), record };
     (0..).step_by(2).zip(records).map(deliver).collect()
 }
 
 /// The lives of four sends, one unit each: read, failed, quarantined, suppressed.
-fn lives(tenant: TenantId, id: CampaignId) -> Vec<Delivered<Message>> {
+pub fn lives(tenant: TenantId, id: CampaignId) -> Vec<Delivered<Message>> {
     use SendState::{Accepted, Delivered, Failed, InFlight, Planned, Quarantined, Read, Suppressed, Unknown};
     let chains: [&[SendState]; 4] = [
         &[Planned, InFlight, Accepted, Delivered, Read],
@@ -60,14 +60,14 @@ fn lives(tenant: TenantId, id: CampaignId) -> Vec<Delivered<Message>> {
     log("messages", steps)
 }
 
-async fn balanced(pool: &Pool, tenant: TenantId, id: CampaignId) -> campaigns::Funnel {
+pub async fn balanced(pool: &Pool, tenant: TenantId, id: CampaignId) -> campaigns::Funnel {
     let transaction = pool.tenant(tenant).await.unwrap();
     let funnel = campaigns::funnel(&transaction, id).await.unwrap();
     assert!(funnel.balanced(), "{funnel:?}");
     funnel
 }
 
-async fn running(pool: &Pool) -> (TenantId, CampaignId) {
+pub async fn running(pool: &Pool) -> (TenantId, CampaignId) {
     let acme = tenant(pool, "acme", "1", HOME).await;
     let id = campaign(pool, acme, "1", 4).await.campaign.id;
     let transaction = pool.tenant(acme).await.unwrap();

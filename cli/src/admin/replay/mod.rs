@@ -1,5 +1,6 @@
 //! `sluice replay`: plan → confirm → progress → report. One file a kind.
 
+mod rebuild;
 mod redrive;
 mod report;
 mod shadow;
@@ -30,6 +31,9 @@ enum Verb {
         after_help = "Example: sluice replay shadow --tenant acme --from 2026-11-25T00:00:00Z --to 2026-11-26T00:00:00Z --catalog new.json"
     )]
     Shadow(shadow::Args),
+    /// Makes a projection anew from the topics, while the live one goes on
+    #[command(after_help = "Example: sluice replay rebuild --projection tally --yes")]
+    Rebuild(rebuild::Args),
 }
 
 /// Runs the verb.
@@ -37,6 +41,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Redrive(args) => redrive::run(config, args).await,
         Verb::Shadow(args) => shadow::run(config, args).await,
+        Verb::Rebuild(args) => rebuild::run(config, args).await,
     }
 }
 

@@ -7,6 +7,7 @@
 mod delta;
 mod holds;
 mod offsets;
+mod rebuild;
 mod store;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use sluice_schemas::record::{Hold, Message, Quote};
 
 pub use delta::{Attention, Counter, Delta};
 pub use offsets::next_offsets;
+pub use rebuild::{Changed, Locked, Place, Rebuild, Scope};
 
 /// Why a batch was not applied. None of it was.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +28,7 @@ pub enum Error {
     /// has forgotten them.
     #[error(
         "{projection}: {topic}/{partition} continues at {start}, but the projection stands at {stored}: records are missing. \
-         Rebuild it with `sluice replay rebuild`"
+         Rebuild it with `sluice replay rebuild --projection tally`"
     )]
     Gap {
         /// The projection.
@@ -40,6 +42,9 @@ pub enum Error {
         /// Where the batch begins.
         start: i64,
     },
+    /// Two rebuilds would fill the same tables.
+    #[error("a rebuild of the tally runs already: wait for its end, or end it with Ctrl-C where it runs")]
+    Rebuilding,
     /// Postgres.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
@@ -50,6 +55,7 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Gap { .. } => "gap",
+            Self::Rebuilding => "rebuilding",
             Self::Postgres(error) => error.kind(),
         }
     }
@@ -86,12 +92,14 @@ pub struct Tally {
     /// Where the next batch of each partition begins, as this process has read it. Offsets pass over transaction markers, so the
     /// first record of a batch cannot tell whether something is missing before it.
     positions: HashMap<(&'static str, i32), i64>,
+    /// Whether campaigns end by it; those of a rebuild are over already, or go on.
+    completes: bool,
 }
 
 impl Tally {
     /// A tally of this log generation.
     pub fn new(pool: Pool, generation: i32) -> Self {
-        Self { pool, generation, positions: HashMap::new() }
+        Self { pool, generation, positions: HashMap::new(), completes: true }
     }
 
     /// Says where the consumer begins to read a partition (its committed offset), so that a gap before its first batch is seen.
@@ -110,7 +118,7 @@ impl Tally {
             self.positions.insert((slice.topic, slice.partition), slice.end);
             total.add(applied);
         }
-        if finished {
+        if finished && self.completes {
             campaigns::complete(&self.pool, Timestamp::now()).await?;
         }
         Ok(total)
