@@ -60,6 +60,7 @@ topics! {
     SEND_RESULTS = "send.results", Some("send_result"), Cleanup::After(WEEK), true, "What became of each attempt.";
     SEND_LEDGER = "send.ledger", Some("ledger_entry"), Cleanup::After(WEEK), false, "Every step of every send up to its acceptance.";
     HOLDS = "holds", Some("hold"), Cleanup::Compact, false, "What sends wait for, by cause.";
+    OPT_OUTS = "opt-outs", Some("opt_out"), Cleanup::Compact, false, "Who wants no offers, by person.";
     MESSAGES = "messages", Some("message"), Cleanup::After(HISTORY), false, "Every step of every outbound message, one lifecycle each.";
     CONFIG = "config", Some("config"), Cleanup::CompactAfter(HISTORY), false, "Configuration of each tenant, by version.";
     JOURNAL_INTAKE = "journal.intake", Some("journal"), Cleanup::After(HISTORY), false, "Transactions of the chain `intake`.";

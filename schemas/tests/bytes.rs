@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::ids::{TenantId, TraceId};
 use sluice_schemas::record::{
-    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Hold, Journal, LedgerEntry, Message, Outbound, Quote,
+    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Hold, Journal, LedgerEntry, Message, OptOut, Outbound, Quote,
     RawEvent, Record, SCHEMAS, SendResult, StateCampaign, StateEarly, StateMessage, StateSend,
 };
 
@@ -39,6 +39,7 @@ fn read_as_everything(bytes: &[u8]) {
         Control,
         Demand,
         Hold,
+        OptOut,
         Config,
         Journal,
         StateSend,

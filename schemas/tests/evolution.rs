@@ -12,7 +12,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use sluice_schemas::codec::{Codecs, Version};
 use sluice_schemas::compatibility;
 use sluice_schemas::record::{
-    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Hold, Journal, LedgerEntry, Message, Outbound, Quote,
+    Claim, Command, Config, Control, Conversation, DeadLetter, Demand, Event, Hold, Journal, LedgerEntry, Message, OptOut, Outbound, Quote,
     RawEvent, Record, SCHEMAS, SendResult,
 };
 
@@ -68,8 +68,15 @@ fn no_released_schema_was_dropped() {
 
 /// Texts that are names of a Rust enum, by field: any other would rightly be refused. Add a field here when a record
 /// gains one.
-const NAMED: &[(&str, &str)] =
-    &[("lane", "bulk"), ("scope", "number"), ("state", "cancelled"), ("outcome", "accepted"), ("from", "planned"), ("to", "sent")];
+const NAMED: &[(&str, &str)] = &[
+    ("lane", "bulk"),
+    ("scope", "number"),
+    ("source", "word"),
+    ("state", "cancelled"),
+    ("outcome", "accepted"),
+    ("from", "planned"),
+    ("to", "sent"),
+];
 
 /// A value of this schema in which every optional field is present.
 fn sample(schema: &Schema, field: &str, named: &mut HashMap<String, Schema>) -> Value {
@@ -143,6 +150,7 @@ fn records_of_every_released_version_are_read() {
     reads_every_version::<Control>();
     reads_every_version::<Demand>();
     reads_every_version::<Hold>();
+    reads_every_version::<OptOut>();
     reads_every_version::<Config>();
     reads_every_version::<Journal>();
 }

@@ -9,6 +9,7 @@ mod home;
 mod letters;
 mod live;
 mod login;
+mod opt_outs;
 mod page;
 mod person;
 mod stages;
@@ -39,6 +40,8 @@ pub(crate) fn router() -> Router<State> {
         .route("/conversations/{id}/{action}", post(conversations::act))
         .route("/approvals", get(approvals::show))
         .route("/approvals/{id}/{action}", post(approvals::decide))
+        .route("/opt-outs", get(opt_outs::show).post(opt_outs::add))
+        .route("/opt-outs/lift", post(opt_outs::lift))
         .route("/attention", get(attention::show))
         .route("/attention/lift", post(attention::lift))
         .route("/attention/{id}/{decision}", post(attention::settle))

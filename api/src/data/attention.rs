@@ -81,7 +81,7 @@ pub async fn settle(app: &State, actor: &Actor, send: Uuid, verdict: &str, reaso
     Ok(transaction.commit().await?)
 }
 
-fn decider<'a>(actor: &'a Actor, reason: &'a str) -> Result<Decider<'a>, Error> {
+pub(super) fn decider<'a>(actor: &'a Actor, reason: &'a str) -> Result<Decider<'a>, Error> {
     let reason = reason.trim();
     if reason.is_empty() {
         return Err(Error::field("reason", "`reason` is missing: say why, for the audit log"));

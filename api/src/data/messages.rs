@@ -22,6 +22,7 @@ use crate::view::Sent;
 use crate::{Error, State};
 
 use place::Place;
+pub(super) use place::bare;
 
 impl From<command::Fault> for Field {
     fn from(fault: command::Fault) -> Self {

@@ -8,6 +8,7 @@ pub mod history;
 pub mod idempotency;
 pub mod letters;
 pub mod messages;
+pub mod opt_outs;
 pub mod paging;
 pub mod quotes;
 pub mod rates;

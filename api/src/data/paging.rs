@@ -49,7 +49,7 @@ impl Paging {
     }
 }
 
-fn wrong() -> Error {
+pub(super) fn wrong() -> Error {
     Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged")
 }
 

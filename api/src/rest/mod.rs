@@ -8,6 +8,7 @@ mod extract;
 mod figures;
 mod letters;
 mod messages;
+mod opt_outs;
 mod quotes;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -65,6 +66,8 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(attention::lift))
         .routes(routes!(attention::quarantine))
         .routes(routes!(attention::settle))
+        .routes(routes!(opt_outs::list, opt_outs::add))
+        .routes(routes!(opt_outs::lift))
         .routes(routes!(quotes::list))
         .routes(routes!(quotes::get))
         .routes(routes!(quotes::decide))

@@ -5,6 +5,7 @@ mod campaign;
 mod conversation;
 mod figures;
 mod letter;
+mod opt_outs;
 mod quote;
 mod sent;
 mod time;
@@ -14,6 +15,7 @@ pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, 
 pub use conversation::{Conversation, Direction, Message, Window};
 pub use figures::{Number, Stage, Today};
 pub use letter::{DeadLetter, KeptRecord, LetterDecision, LetterGroup, Settled};
+pub use opt_outs::OptOut;
 pub use quote::{Line, Money, Quote, lines};
 pub use sent::{Course, Sent, Step};
 pub use time::{Clock, Moment, duration};

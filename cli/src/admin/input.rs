@@ -24,6 +24,14 @@ pub fn filled(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.to_owned()) }
 }
 
+/// A telephone number in any spelling, as its digits; another identifier of a person as it is.
+pub fn person(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let number = text.chars().all(|c| c.is_ascii_digit() || "+ -().".contains(c));
+    let name: String = if number { text.chars().filter(char::is_ascii_digit).collect() } else { text.to_owned() };
+    if name.is_empty() { Err("give a telephone number or a user id".into()) } else { Ok(name) }
+}
+
 /// First label of a host name.
 pub fn slug(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -11,6 +11,7 @@ mod holds;
 mod input;
 mod letters;
 mod number;
+mod opt_outs;
 mod output;
 mod price;
 mod quarantine;
@@ -74,6 +75,9 @@ pub enum Verb {
     /// Shows what sends wait for, and lifts it
     #[command(after_help = "Example: sluice holds list --tenant acme")]
     Holds(holds::Args),
+    /// Shows who wants no offers, and notes it
+    #[command(after_help = "Example: sluice opt-outs list --tenant acme")]
+    OptOuts(opt_outs::Args),
     /// Shows sends whose outcome nobody knows, and records what a person decides about them
     #[command(after_help = "Example: sluice quarantine list --tenant acme")]
     Quarantine(quarantine::Args),
@@ -95,6 +99,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Replay(args) => replay::run(config, args).await,
         Verb::Audit(args) => audit::run(config, args).await,
         Verb::Holds(args) => holds::run(config, args).await,
+        Verb::OptOuts(args) => opt_outs::run(config, args).await,
         Verb::Quarantine(args) => quarantine::run(config, args).await,
     };
     result.or_else(judge)

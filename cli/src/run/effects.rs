@@ -12,10 +12,10 @@ use sluice_pipeline::effects::{archive, expand};
 use sluice_pipeline::{letters, topology};
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::failpoint::planted;
-use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Hold, Message, Original, Outbound, Quote, Record};
+use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Hold, Message, OptOut, Original, Outbound, Quote, Record};
 use sluice_schemas::redrive::Mark;
 use sluice_schemas::time::Millis;
-use sluice_schemas::topics::{self, CONVERSATIONS, EVENTS, EVENTS_DEAD_LETTER, HOLDS, MESSAGES, OUTBOUND_BULK, QUOTES};
+use sluice_schemas::topics::{self, CONVERSATIONS, EVENTS, EVENTS_DEAD_LETTER, HOLDS, MESSAGES, OPT_OUTS, OUTBOUND_BULK, QUOTES};
 
 use super::{Draining, Parts, Running, tables};
 use crate::exit::Failure;
@@ -101,11 +101,13 @@ fn tally_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
     let messages = Reader::<Message>::new("tally", parts);
     let quotes = Reader::<Quote>::new("tally", parts);
     let holds = Reader::<Hold>::new("tally", parts);
+    let opt_outs = Reader::<OptOut>::new("tally", parts);
     consume("tally", Commit::After, 5_000, Duration::from_millis(50), parts, running, move |batch| {
         runtime.block_on(async {
             let applied = tally.messages(&messages.read(batch, |topic| topic == MESSAGES).await?).await?;
             let quoted = tally.quotes(&quotes.read(batch, |topic| topic == QUOTES).await?).await?;
             tally.holds(&holds.read(batch, |topic| topic == HOLDS).await?).await?;
+            tally.opt_outs(&opt_outs.read(batch, |topic| topic == OPT_OUTS).await?).await?;
             for (partition, offset, reason) in applied.refused.iter().chain(&quoted.refused) {
                 tracing::error!(partition, offset, "tally refuses a record: {reason}");
             }

@@ -14,6 +14,7 @@ pub mod generation;
 pub mod letters;
 mod migrate;
 pub mod numbers;
+pub mod opt_outs;
 mod options;
 pub mod outbox;
 mod pool;

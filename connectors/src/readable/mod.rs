@@ -54,6 +54,7 @@ impl Decoder {
             Control,
             Demand,
             Hold,
+            OptOut,
             Config,
             Journal,
             StateSend,

@@ -2,4 +2,5 @@
 
 pub mod audit;
 pub mod callback;
+pub mod opt_out;
 pub mod quote;

@@ -95,8 +95,12 @@ fn advance(
                 run.block_on(rebuild.quotes(&batch))?;
                 Ok(())
             }),
-            _ => each(source, "tally", &range, progress, tell, &mut |batch| {
+            "holds" => each(source, "tally", &range, progress, tell, &mut |batch| {
                 run.block_on(rebuild.holds(&batch))?;
+                Ok(())
+            }),
+            _ => each(source, "tally", &range, progress, tell, &mut |batch| {
+                run.block_on(rebuild.opt_outs(&batch))?;
                 Ok(())
             }),
         }?;

@@ -44,6 +44,7 @@ mod dead_letter;
 mod event;
 mod hold;
 mod journal;
+mod opt_out;
 mod send;
 mod state;
 
@@ -54,6 +55,7 @@ pub use dead_letter::{DeadLetter, Failure, Header, Original};
 pub use event::{Event, RawEvent};
 pub use hold::{Hold, HoldScope};
 pub use journal::{InputOffset, Journal, Run};
+pub use opt_out::{OptOut, OptOutSource};
 pub use send::{Claim, Lane, LedgerEntry, Message, Outbound, Outcome, SendResult, SendState};
 pub use state::{EarlyStatus, StateCampaign, StateEarly, StateMessage, StateSend};
 
@@ -91,6 +93,7 @@ records! {
     Control = "control",
     Demand = "demand",
     Hold = "hold",
+    OptOut = "opt_out",
     Config = "config",
     Journal = "journal",
     StateSend = "state_send",

@@ -80,7 +80,7 @@ impl Arena {
     pub fn run(&mut self, scenario: &Scenario) -> anyhow::Result<Outcome> {
         let (begun, starts) = (Instant::now(), self.fleet.starts());
         self.witness.begin()?;
-        let mut run = Run { arena: self, seed: scenario.seed, begun, later: Vec::new(), campaign: None };
+        let mut run = Run { arena: self, seed: scenario.seed, begun, later: Vec::new(), campaign: None, poisoned: 0 };
         let broken = run.play(scenario).and_then(|()| run.heal());
         let campaign = run.campaign.take();
         let violations = match broken {
@@ -175,6 +175,8 @@ struct Run<'a> {
     begun: Instant,
     later: Vec<(Instant, Later)>,
     campaign: Option<String>,
+    /// Messages without a sender so far.
+    poisoned: usize,
 }
 
 impl Run<'_> {
@@ -319,7 +321,8 @@ impl Run<'_> {
 
     /// Messages without a sender: a stage can attribute none of them.
     fn poison(&mut self, count: usize) {
-        let ids: Vec<String> = (0..count).map(|n| format!("wamid.POISON{}x{n}x", self.seed)).collect();
+        let ids: Vec<String> = (self.poisoned..self.poisoned + count).map(|n| format!("wamid.POISON{}x{n}x", self.seed)).collect();
+        self.poisoned += count;
         for ids in ids.chunks(100) {
             let messages: Vec<Value> =
                 ids.iter().map(|id| json!({"id": id, "timestamp": "1790000000", "type": "text", "text": {"body": "?"}})).collect();
@@ -381,8 +384,11 @@ fn missing(error: std::io::Error) -> anyhow::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error.into()) }
 }
 
-/// Writes over the middle of every file.
+/// Writes over the middle of every file. A folder that was just forgotten has none yet.
 fn damage(folder: &Path) -> anyhow::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

@@ -31,6 +31,8 @@ pub struct Witness {
     people: BTreeSet<String>,
     /// Conversation of each person and account, once known, and how many messages it has heard.
     conversations: BTreeMap<String, usize>,
+    /// Messages that lie in the dead letters, and the records they lay in.
+    buried: (BTreeSet<String>, BTreeSet<(String, i32, i64)>),
 }
 
 impl Witness {
@@ -46,6 +48,7 @@ impl Witness {
             facts: Facts::default(),
             people: BTreeSet::new(),
             conversations: BTreeMap::new(),
+            buried: Default::default(),
         })
     }
 
@@ -56,6 +59,7 @@ impl Witness {
         self.people.clear();
         self.conversations.clear();
         self.unsent.clear();
+        self.buried = Default::default();
         Ok(())
     }
 
@@ -112,6 +116,15 @@ impl Witness {
         Ok((facts, whole))
     }
 
+    /// A body without an answer is posted again, and each of its records that nobody can attribute has a letter of its own: together they
+    /// are one end of the message. Two letters of one record are two.
+    fn bury(&mut self, id: String, record: (String, i32, i64)) {
+        let again = !self.buried.1.insert(record);
+        if self.buried.0.insert(id.clone()) || again {
+            self.facts.books.heard.push(id);
+        }
+    }
+
     fn note(&mut self, entry: &Entry) -> anyhow::Result<()> {
         match entry.topic {
             t::EVENTS_RAW => {
@@ -127,7 +140,9 @@ impl Witness {
             }
             t::EVENTS_DEAD_LETTER => {
                 let letter: DeadLetter = self.topics.decode(&entry.value)?;
-                self.facts.books.heard.extend(id(&letter.value));
+                if let Some(id) = id(&letter.value) {
+                    self.bury(id, (letter.topic, letter.partition, letter.offset));
+                }
             }
             t::EVENTS => {
                 let event: Event = self.topics.decode(&entry.value)?;

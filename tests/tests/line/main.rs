@@ -19,6 +19,7 @@ mod harness;
 mod http;
 mod kill;
 mod letters;
+mod opt_outs;
 mod outage;
 mod rebuild;
 mod replay;

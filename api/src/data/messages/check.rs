@@ -2,6 +2,7 @@
 
 use sluice_connectors::meta::template as meta;
 use sluice_connectors::postgres::config::{self as settings, Template};
+use sluice_connectors::postgres::opt_outs;
 use sluice_schemas::command::{Command, Content, Fault, Template as Used};
 use sluice_schemas::meta::is_user_id;
 use sluice_schemas::time::Millis;
@@ -27,10 +28,26 @@ pub async fn all(app: &State, actor: &Actor, place: &Place, command: &Command) -
             "wait until the person has written; within 7 days a person may answer with the tag HUMAN_AGENT"
         }));
     }
-    if let Content::Template(used) = &command.content {
-        template(app, actor, place, used).await?;
+    if let Content::Template(used) = &command.content
+        && template(app, actor, place, used).await?.category.eq_ignore_ascii_case("MARKETING")
+    {
+        wanted(app, actor, place).await?;
     }
     Ok(())
+}
+
+/// An offer to a person who wants none is refused here; those of campaigns the ledger passes over.
+async fn wanted(app: &State, actor: &Actor, place: &Place) -> Result<(), Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let found = opt_outs::get(&transaction, &place.to).await?;
+    transaction.commit().await?;
+    match found {
+        Some(found) => Err(Error::Conflict(format!(
+            "{} wants no offers since {}: send what they asked for, or lift the opt-out once they want offers again",
+            place.to, found.since
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The template as Meta lists it, once it is known, usable and fits.

@@ -66,7 +66,7 @@ fn choose(numbers: Vec<Number>, request: &Request) -> Result<Number, Error> {
 }
 
 /// A phone number as records carry it: digits; anything else as it is.
-fn bare(to: &str) -> String {
+pub(in crate::data) fn bare(to: &str) -> String {
     let phone = to.chars().all(|c| c.is_ascii_digit() || "+ -().".contains(c));
     if phone { to.chars().filter(char::is_ascii_digit).collect() } else { to.trim().to_owned() }
 }

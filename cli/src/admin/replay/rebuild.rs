@@ -36,17 +36,17 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Projection {
-    /// Counters of campaigns, quotes, quarantined sends and holds, in Postgres
+    /// Counters of campaigns, quotes, quarantined sends, holds and opt-outs, in Postgres
     Tally,
     /// Messages and conversations, in ScyllaDB
     History,
 }
 
 impl Projection {
-    const fn topics(self) -> [&'static str; 3] {
+    const fn topics(self) -> &'static [&'static str] {
         match self {
-            Self::Tally => [topics::MESSAGES, topics::QUOTES, topics::HOLDS],
-            Self::History => [topics::EVENTS, topics::MESSAGES, topics::CONVERSATIONS],
+            Self::Tally => &[topics::MESSAGES, topics::QUOTES, topics::HOLDS, topics::OPT_OUTS],
+            Self::History => &[topics::EVENTS, topics::MESSAGES, topics::CONVERSATIONS],
         }
     }
 
@@ -94,7 +94,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
 
 fn plan(args: &Args, source: &Source) -> Result<(), Failure> {
     let topics = args.projection.topics();
-    let records = rebuild::records(&source.kafka, &topics)?;
+    let records = rebuild::records(&source.kafka, topics)?;
     let (name, seconds) = (args.projection.name(), records / RATE + 5);
     let value = json!({"kind": "plan", "projection": name, "topics": topics, "records": records, "expected_seconds": seconds, "sends": 0});
     let text = format!(
@@ -128,7 +128,7 @@ fn tallied(done: Tallied) -> (Value, String) {
     value["projection"] = json!("tally");
     let text = format!(
         "{} records counted{}\n{} campaigns counted anew, {} kept as they are\n\
-         other than before: {} campaigns, {} sends that want attention, {} quotes, {} holds",
+         other than before: {} campaigns, {} sends that want attention, {} quotes, {} holds, {} opt-outs",
         done.progress.records,
         unreadable(done.progress),
         scope.campaigns,
@@ -137,6 +137,7 @@ fn tallied(done: Tallied) -> (Value, String) {
         changed.attention,
         changed.quotes,
         changed.holds,
+        changed.opt_outs,
     );
     (value, text)
 }

@@ -32,6 +32,7 @@ pub use approval::Approval;
 pub use catalog::Catalog;
 pub use parse::{Lexicon, Request};
 pub use price::{Decision, Quote, quote};
+pub(super) use text::fold;
 pub use validate::Problem;
 
 use serde::{Deserialize, Serialize};

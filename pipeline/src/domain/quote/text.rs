@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 /// Lower case without accents; compatibility forms (`³`, full-width letters, `½`) become plain characters.
-pub(super) fn fold(text: &str) -> String {
+pub(in crate::domain) fn fold(text: &str) -> String {
     text.nfkd()
         .filter(|c| !is_combining_mark(*c) && !is_apostrophe(*c))
         .map(|c| match c {

@@ -1,4 +1,4 @@
-//! Tally: counters of campaigns, quotes, sends that want attention, and holds, in Postgres.
+//! Tally: counters of campaigns, quotes, sends that want attention, holds, and opt-outs, in Postgres.
 //!
 //! Guarantee: exactly once. Counters and the next offset commit in one transaction, under a lock on the offset's row: what a crash
 //! or another owner has applied is skipped, and what would leave a gap is refused. Every step moves one unit, so the states of a
@@ -7,6 +7,7 @@
 mod delta;
 mod holds;
 mod offsets;
+mod opt_outs;
 mod rebuild;
 mod store;
 
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sluice_connectors::kafka::consumer::Delivered;
 use sluice_connectors::postgres::{self, Pool, campaigns};
-use sluice_schemas::record::{Hold, Message, Quote};
+use sluice_schemas::record::{Hold, Message, OptOut, Quote};
 
 pub use delta::{Attention, Counter, Delta};
 pub use offsets::next_offsets;
@@ -141,6 +142,17 @@ impl Tally {
         for part in parts(batch) {
             let slice = self.slice("holds", &part);
             total.add(holds::apply(&self.pool, &slice, &part).await?);
+            self.positions.insert((slice.topic, slice.partition), slice.end);
+        }
+        Ok(total)
+    }
+
+    /// Applies a batch of `opt-outs`, in the order read.
+    pub async fn opt_outs(&mut self, batch: &[Delivered<OptOut>]) -> Result<Applied, Error> {
+        let mut total = Applied::default();
+        for part in parts(batch) {
+            let slice = self.slice("opt_outs", &part);
+            total.add(opt_outs::apply(&self.pool, &slice, &part).await?);
             self.positions.insert((slice.topic, slice.partition), slice.end);
         }
         Ok(total)

@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 use sluice_connectors::kafka::consumer::Delivered;
 use sluice_connectors::postgres::{self, Options, Pool, Transaction};
-use sluice_schemas::record::{Hold, Message, Quote};
+use sluice_schemas::record::{Hold, Message, OptOut, Quote};
 use sluice_schemas::time::Millis;
-use sluice_schemas::topics::{HOLDS, MESSAGES, QUOTES};
+use sluice_schemas::topics::{HOLDS, MESSAGES, OPT_OUTS, QUOTES};
 
 use super::offsets::Slice;
 use super::{Applied, Error, Tally};
@@ -21,7 +21,7 @@ const SLACK: i64 = 60 * Millis::SECOND;
 /// A partition of a topic that a projection counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// `campaigns`, `quotes`, `holds`.
+    /// `campaigns`, `quotes`, `holds`, `opt_outs`.
     pub projection: &'static str,
     /// Topic.
     pub topic: &'static str,
@@ -33,7 +33,8 @@ pub struct Place {
 
 impl Place {
     /// Projection and topic of each.
-    pub const TOPICS: [(&'static str, &'static str); 3] = [("campaigns", MESSAGES), ("quotes", QUOTES), ("holds", HOLDS)];
+    pub const TOPICS: [(&'static str, &'static str); 4] =
+        [("campaigns", MESSAGES), ("quotes", QUOTES), ("holds", HOLDS), ("opt_outs", OPT_OUTS)];
 }
 
 /// How many campaigns a rebuild can make anew.
@@ -56,6 +57,8 @@ pub struct Changed {
     pub quotes: i64,
     /// Holds.
     pub holds: i64,
+    /// People who want no offers.
+    pub opt_outs: i64,
 }
 
 /// A rebuild that has begun; dropped before its swap it has changed nothing.
@@ -109,6 +112,11 @@ impl Rebuild {
         self.tally.holds(batch).await
     }
 
+    /// Takes opt-outs, in the order read.
+    pub async fn opt_outs(&mut self, batch: &[Delivered<OptOut>]) -> Result<Applied, Error> {
+        self.tally.opt_outs(batch).await
+    }
+
     /// Holds the live tally at each of `places` until [`Locked::swap`].
     pub async fn lock(&self, places: &[Place]) -> Result<Locked, Error> {
         let transaction = self.live.worker().await?;
@@ -159,7 +167,7 @@ const fn slice(place: &Place, generation: i32, end: i64) -> Slice {
 /// The whole audience of a campaign is pending on its number's home, as when it was made.
 async fn fill(staging: &Pool, reach: &(Vec<i32>, Vec<Timestamp>)) -> Result<Scope, Error> {
     let transaction = staging.worker().await?;
-    for table in ["campaign_counters", "quotes", "sends_attention", "holds", "tally_offsets", "campaigns"] {
+    for table in ["campaign_counters", "quotes", "sends_attention", "holds", "opt_outs", "tally_offsets", "campaigns"] {
         transaction.execute(&format!("delete from rebuild.{table}"), &[]).await?;
     }
     let campaigns = transaction
@@ -184,7 +192,7 @@ async fn fill(staging: &Pool, reach: &(Vec<i32>, Vec<Timestamp>)) -> Result<Scop
 async fn compare(transaction: &Transaction) -> Result<Changed, Error> {
     let row = transaction.query_one(COMPARE, &[]).await?;
     let count = |n: usize| row.try_get(n).map_err(postgres::Error::from);
-    Ok(Changed { campaigns: count(0)?, attention: count(1)?, quotes: count(2)?, holds: count(3)? })
+    Ok(Changed { campaigns: count(0)?, attention: count(1)?, quotes: count(2)?, holds: count(3)?, opt_outs: count(4)? })
 }
 
 /// Rows that only one of the two sets has, counted by what they are about.
@@ -205,7 +213,9 @@ const COMPARE: &str = "
                 (select tenant_id, quote_id, status, total, updated_at from rebuild.quotes
                  except select tenant_id, quote_id, status, total, updated_at from public.quotes)) d),
            (select count(distinct (tenant_id, scope, name)) from (
-                (table public.holds except table rebuild.holds) union all (table rebuild.holds except table public.holds)) d)";
+                (table public.holds except table rebuild.holds) union all (table rebuild.holds except table public.holds)) d),
+           (select count(distinct (tenant_id, person)) from (
+                (table public.opt_outs except table rebuild.opt_outs) union all (table rebuild.opt_outs except table public.opt_outs)) d)";
 
 /// What became open before the log's reach stays: the step that opened it is forgotten.
 const DROP_ATTENTION: &str = "
@@ -213,7 +223,7 @@ const DROP_ATTENTION: &str = "
     where n.tenant_id = a.tenant_id and n.account = a.account and reach.partition = n.home_partition and a.since >= reach.at";
 
 /// Campaigns that were made since the rebuild began are in neither list, and stay.
-const SWAP: [&str; 7] = [
+const SWAP: [&str; 9] = [
     "delete from public.campaign_counters c using rebuild.campaigns r where r.tenant_id = c.tenant_id and r.campaign_id = c.campaign_id",
     "insert into public.campaign_counters select c.* from rebuild.campaign_counters c join rebuild.campaigns r using (tenant_id, campaign_id)",
     "insert into public.sends_attention select * from rebuild.sends_attention
@@ -222,4 +232,6 @@ const SWAP: [&str; 7] = [
     "insert into public.quotes select * from rebuild.quotes",
     "delete from public.holds",
     "insert into public.holds select * from rebuild.holds",
+    "delete from public.opt_outs",
+    "insert into public.opt_outs select * from rebuild.opt_outs",
 ];

@@ -16,6 +16,7 @@ use super::conversation::{self, Person};
 use super::dedup;
 use super::quoting::{Answer, Kept};
 use crate::chain::{Chain, Context, Incoming, Poison};
+use crate::domain::opt_out::{self, Wish};
 use crate::domain::quote::Request;
 use crate::state::Read;
 
@@ -150,12 +151,34 @@ impl Intake {
         match event.kind {
             Kind::Inbound | Kind::Postback => {
                 let moved = conversation::inbound(met, event, at, cx.now);
-                let moved = if late { moved } else { self.answer(cx, raw, event, moved, person)? };
+                let moved = match event.text.as_deref().and_then(opt_out::wish) {
+                    _ if late => moved,
+                    Some(wish) => self.confirm(cx, raw, event, moved, person, wish)?,
+                    None => self.answer(cx, raw, event, moved, person)?,
+                };
                 self.save(cx, &moved)
             }
             Kind::Echo => self.save(cx, &conversation::answered(met, &conversation::summary(event), cx.now)),
             _ => self.save(cx, &conversation::touched(met, cx.now)),
         }
+    }
+
+    /// Tells a person who wants no offers, or wants them again, that it is so. The ledger reads the same words.
+    fn confirm(
+        &self,
+        cx: &mut Context<'_>,
+        raw: &RawEvent,
+        event: &meta::Event,
+        about: Conversation,
+        person: &Person,
+        wish: Wish,
+    ) -> Result<Conversation, Poison> {
+        if !conversation::window_is_open(&about, cx.now) {
+            return Ok(about);
+        }
+        let said = opt_out::confirmation(wish, self.memory.language(raw.tenant));
+        self.reply(cx, &about, person.address().unwrap_or_default(), &event.dedup_key, &Said::text(said), raw.trace)?;
+        Ok(conversation::answered(about, said, cx.now))
     }
 
     fn answer(

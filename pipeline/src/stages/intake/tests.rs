@@ -315,3 +315,16 @@ fn a_redriven_event_is_answered_unless_its_conversation_has_moved_on() {
     assert_eq!(redriven(61, false), (0, "hello?".into()));
     assert_eq!(redriven(61, true).0, 1, "asked for");
 }
+
+#[test]
+fn who_wants_no_offers_is_told_so_once_for_each_word_and_gets_no_quote_for_it() {
+    let mut bench = Bench::new();
+    bench.says("wamid.1", "STOP");
+    bench.says("wamid.1", "STOP");
+    assert_eq!(bench.texts(), ["You will get no more offers from us. Write START to get them again."]);
+    bench.configure("tenant", 2, r#"{"locale":"pt"}"#);
+    bench.says("wamid.2", "start");
+    assert!(bench.texts()[1].contains("voltará a receber"), "{:?}", bench.texts());
+    assert!(bench.quotes.is_empty());
+    assert_eq!(bench.state().unread, 0, "it is answered");
+}

@@ -32,6 +32,7 @@ impl Ledger {
             "template" => self.configure_template(cx, config),
             "lift" => self.configure_lift(cx, config),
             "settle" => self.configure_settle(cx, config),
+            "opt_out" => self.configure_opt_out(cx, config),
             _ => Ok(()),
         }
     }

@@ -18,13 +18,14 @@ mod content;
 mod forget;
 mod holds;
 mod memory;
+mod opt_out;
 mod schedule;
 mod settle;
 
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::ids::{SendId, TenantId};
 use sluice_schemas::record::{
-    Claim, Config, Control, Demand, Event, Hold, LedgerEntry, Outbound, SendResult, SendState, StateCampaign, StateSend,
+    Claim, Config, Control, Demand, Event, Hold, LedgerEntry, OptOut, Outbound, SendResult, SendState, StateCampaign, StateSend,
 };
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CAMPAIGN_CONTROL, CONFIG, EVENTS, SEND_CLAIMS, SEND_LEDGER, SEND_RESULTS};
@@ -72,6 +73,7 @@ pub(crate) struct Io {
     entry: Codec<LedgerEntry>,
     demand: Codec<Demand>,
     hold: Codec<Hold>,
+    opt_out: Codec<OptOut>,
     send: Codec<StateSend>,
     campaign: Codec<StateCampaign>,
 }
@@ -88,6 +90,7 @@ impl Io {
             entry: codecs.of(),
             demand: codecs.of(),
             hold: codecs.of(),
+            opt_out: codecs.of(),
             send: codecs.of(),
             campaign: codecs.of(),
         }
@@ -164,7 +167,8 @@ impl Ledger {
             outbound: Some(framed.to_vec()),
         };
         let cancelled = outbound.campaign.is_some_and(|campaign| self.is_cancelled(campaign));
-        let detail = match &outbound.suppressed {
+        let unwanted = self.unwanted(cx, outbound)?;
+        let detail = match outbound.suppressed.as_ref().or(unwanted.as_ref()) {
             Some(reason) => {
                 Self::end(cx, &mut send, SendState::Suppressed);
                 Some(reason.clone())
@@ -194,6 +198,9 @@ impl Ledger {
         let Some((mut send, outbound)) = self.load_send(cx, item.id)? else { return Ok(()) };
         if self.waits(cx, item, &outbound)? {
             return Ok(());
+        }
+        if let Some(reason) = self.unwanted(cx, &outbound)? {
+            return self.suppress(cx, item, send, &outbound, reason);
         }
         send.state = SendState::InFlight;
         send.attempt += 1;

@@ -75,6 +75,7 @@ impl Ledger {
             return self.again(cx, &mut send, outbound, cx.now, result);
         }
         self.unproven(cx, outbound.send_id)?;
+        self.opt_out_by_refusal(cx, outbound, result)?;
         send.failures += 1;
         let backoff = 1_000 * 4_i64.pow(send.failures.clamp(0, 6) as u32);
         let until = match (result.class.as_deref(), result.code) {
@@ -162,6 +163,12 @@ impl Ledger {
     pub(super) fn event(&mut self, cx: &mut Context<'_>, event: &Event) -> Result<(), Poison> {
         if event.kind == "inbound" {
             self.schedule.inbound(&event.account, cx.now);
+        }
+        if matches!(event.kind.as_str(), "inbound" | "postback") {
+            return self.opt_out_by_word(cx, event);
+        }
+        if event.kind == "user_preference" {
+            return self.opt_out_by_preference(cx, event);
         }
         if event.kind == "account_event" {
             return self.account_event(cx, event);

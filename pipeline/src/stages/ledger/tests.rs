@@ -1,15 +1,17 @@
 mod forget;
 mod holds;
+mod opt_out;
 
 use proptest::prelude::*;
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::ids::{CampaignId, SendId, TenantId, TraceId};
 use sluice_schemas::record::{
-    Claim, Config, Control, ControlState, Demand, Event, Hold, Lane, LedgerEntry, Outbound, Outcome, SendResult, SendState,
+    Claim, Config, Control, ControlState, Demand, Event, Hold, Lane, LedgerEntry, OptOut, Outbound, Outcome, SendResult, SendState,
 };
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{
-    CAMPAIGN_CONTROL, CAMPAIGN_DEMAND, CONFIG, EVENTS, HOLDS, OUTBOUND_BULK, OUTBOUND_REPLY, SEND_CLAIMS, SEND_LEDGER, SEND_RESULTS,
+    CAMPAIGN_CONTROL, CAMPAIGN_DEMAND, CONFIG, EVENTS, HOLDS, OPT_OUTS, OUTBOUND_BULK, OUTBOUND_REPLY, SEND_CLAIMS, SEND_LEDGER,
+    SEND_RESULTS,
 };
 
 use super::{Ledger, Settings};
@@ -31,6 +33,7 @@ struct Bench {
     steps: Vec<LedgerEntry>,
     demands: Vec<Demand>,
     holds: Vec<Hold>,
+    opt_outs: Vec<OptOut>,
 }
 
 impl Bench {
@@ -47,6 +50,7 @@ impl Bench {
             steps: Vec::new(),
             demands: Vec::new(),
             holds: Vec::new(),
+            opt_outs: Vec::new(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Bench {
                 SEND_LEDGER => self.steps.push(self.codecs.of().decode(&emit.value).expect("step")),
                 CAMPAIGN_DEMAND => self.demands.push(self.codecs.of().decode(&emit.value).expect("demand")),
                 HOLDS => self.holds.push(self.codecs.of().decode(&emit.value).expect("hold")),
+                OPT_OUTS => self.opt_outs.push(self.codecs.of().decode(&emit.value).expect("opt-out")),
                 other => panic!("unexpected topic {other}"),
             }
         }
