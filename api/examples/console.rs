@@ -101,6 +101,7 @@ async fn campaign(pool: &Pool) -> Result<()> {
         template_name: "spring_offer".into(),
         template_language: "en_US".into(),
         mapping: serde_json::from_value(json!({"body": ["name"]}))?,
+        failure_limit: campaigns::FAILURE_LIMIT,
         throttle: 0,
         created_by: "ana@example.com".into(),
     };

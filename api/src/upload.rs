@@ -66,6 +66,10 @@ impl Form {
             "" => 0,
             text => text.parse().map_err(|_| Error::field("throttle", "`throttle` is 0 to 1000 messages a second"))?,
         };
+        let failure_limit = match self.text("failure_limit") {
+            "" => None,
+            text => Some(text.parse().map_err(|_| Error::field("failure_limit", "`failure_limit` is 0 to 100 percent"))?),
+        };
         Ok(New {
             name: self.text("name").to_owned(),
             account: self.text("account").to_owned(),
@@ -75,6 +79,7 @@ impl Form {
             phone_column: some("phone_column"),
             country: some("country").map(|country| country.to_uppercase()),
             throttle,
+            failure_limit,
         })
     }
 }

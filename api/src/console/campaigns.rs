@@ -4,6 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use sluice_connectors::postgres::campaigns::FAILURE_LIMIT;
 use sluice_connectors::postgres::config;
 use uuid::Uuid;
 
@@ -89,6 +90,7 @@ struct NewForm {
     country: String,
     columns: String,
     throttle: String,
+    failure_limit: String,
 }
 
 impl From<&Form> for NewForm {
@@ -103,6 +105,7 @@ impl From<&Form> for NewForm {
             country: text("country"),
             columns: text("columns"),
             throttle: text("throttle"),
+            failure_limit: text("failure_limit"),
         }
     }
 }
@@ -124,7 +127,8 @@ async fn form(app: &crate::State, person: &Person, form: NewForm, errors: Vec<Fi
 }
 
 pub(super) async fn new(State(app): State<crate::State>, person: Person) -> Result<Response, Failed> {
-    let empty = NewForm { throttle: "0".to_owned(), language: "en_US".to_owned(), ..NewForm::default() };
+    let empty =
+        NewForm { throttle: "0".to_owned(), failure_limit: FAILURE_LIMIT.to_string(), language: "en_US".to_owned(), ..NewForm::default() };
     form(&app, &person, empty, Vec::new()).await
 }
 

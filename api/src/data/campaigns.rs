@@ -34,6 +34,8 @@ pub struct New {
     pub country: Option<String>,
     /// Messages per second it may use; 0 for no limit of its own.
     pub throttle: i32,
+    /// Percent of failures above which it pauses by itself, judged from 50 outcomes on; 20 when left out, 0 for never.
+    pub failure_limit: Option<i32>,
 }
 
 impl New {
@@ -47,6 +49,9 @@ impl New {
         }
         if !(0..=1_000).contains(&self.throttle) {
             wrong.push(crate::error::Field { field: "throttle".into(), detail: "`throttle` is 0 to 1000 messages a second".into() });
+        }
+        if !self.failure_limit.is_none_or(|limit| (0..=100).contains(&limit)) {
+            wrong.push(crate::error::Field { field: "failure_limit".into(), detail: "`failure_limit` is 0 to 100 percent".into() });
         }
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }
@@ -71,6 +76,7 @@ pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + 
         template_language: new.language,
         mapping,
         throttle: new.throttle,
+        failure_limit: new.failure_limit.unwrap_or(campaigns::FAILURE_LIMIT),
         created_by: actor.name.clone(),
     };
     let created = campaigns::create(&app.pool, actor.tenant, &wanted, &import, audience).await.map_err(|error| match error {
@@ -189,6 +195,7 @@ fn shown(
         template: c.template_name,
         language: c.template_language,
         throttle: c.throttle,
+        failure_limit: c.failure_limit,
         epoch: c.epoch,
         refused: c.refused,
         duplicates: c.duplicates,

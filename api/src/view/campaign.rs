@@ -301,6 +301,8 @@ pub struct Campaign {
     pub language: String,
     /// Messages per second it may use; 0 for no limit of its own.
     pub throttle: i32,
+    /// Percent of failures above which it pauses by itself; 0 for never.
+    pub failure_limit: i32,
     /// Raised by start, pause, resume and cancel.
     pub epoch: i64,
     /// Lines of the upload that were refused.

@@ -59,7 +59,7 @@ pub enum Verb {
     Send(Box<send::Args>),
     /// Makes, starts, stops and watches campaigns
     #[command(after_help = "Example: sluice campaign status --tenant acme 0198c0de-0000-7000-8000-000000000001 --watch")]
-    Campaign(campaign::Args),
+    Campaign(Box<campaign::Args>),
     /// Follows a topic; one decoded record a line
     #[command(after_help = "Example: sluice tap messages --tenant acme --from-beginning -n 10")]
     Tap(tap::Args),
@@ -93,7 +93,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Template(args) => template::run(config, args).await,
         Verb::Price(args) => price::run(config, args).await,
         Verb::Send(args) => send::run(*args).await,
-        Verb::Campaign(args) => campaign::run(config, args).await,
+        Verb::Campaign(args) => campaign::run(config, *args).await,
         Verb::Tap(args) => tap::run(config, args).await,
         Verb::DeadLetters(args) => dead_letters::run(config, args).await,
         Verb::Replay(args) => replay::run(config, args).await,

@@ -42,7 +42,7 @@ pub fn start(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
     let pool = parts.pool()?;
     let outbox = Outbox::new(pool.clone(), parts.producer.clone(), &parts.codecs);
     running.task(publish(outbox, running.readiness.clone(), running.cancel.clone()));
-    running.task(start_campaigns(pool.clone(), running.cancel.clone()));
+    running.task(tend_campaigns(pool.clone(), running.cancel.clone()));
     running.task(clear(pool.clone(), running.cancel.clone()));
     running.task(count(pool, running.cancel.clone()));
     Ok(())
@@ -62,11 +62,16 @@ async fn publish(outbox: Outbox, readiness: Readiness, cancel: CancellationToken
     }
 }
 
-async fn start_campaigns(pool: Pool, cancel: CancellationToken) {
+/// Starts what is due, and stops what mostly fails.
+async fn tend_campaigns(pool: Pool, cancel: CancellationToken) {
     let mut ticks = tokio::time::interval(SCHEDULE);
     while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(e) = campaigns::start_due(&pool, jiff::Timestamp::now()).await {
             tracing::warn!(error = %e, "campaigns that are due are not started yet");
+        }
+        match campaigns::brake(&pool, jiff::Timestamp::now()).await {
+            Ok(paused) => paused.iter().for_each(|(tenant, id)| tracing::warn!(%tenant, campaign = %id, "paused: too many failures")),
+            Err(e) => tracing::warn!(error = %e, "campaigns that fail are not paused yet"),
         }
     }
 }

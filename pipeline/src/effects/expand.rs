@@ -80,6 +80,7 @@ mod tests {
             pause_reason: None,
             epoch: 1,
             throttle: 0,
+            failure_limit: 20,
             audience: 2,
             refused: 0,
             duplicates: 0,

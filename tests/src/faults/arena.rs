@@ -339,7 +339,20 @@ impl Run<'_> {
         let lines: Vec<String> = phones.iter().enumerate().map(|(n, phone)| format!("+{phone},Customer {n},{n} %,spring-{n}\n")).collect();
         let name = format!("run-{}", self.seed);
         let file = self.arena.system.keep(&format!("{name}.csv"), &format!("phone,name,discount,code\n{}", lines.concat()))?;
-        let which = ["campaign", "create", "--tenant", "acme", "--name", &name, "--account", PHONE_NUMBER_ID, "--throttle", "20"];
+        let which = [
+            "campaign",
+            "create",
+            "--tenant",
+            "acme",
+            "--name",
+            &name,
+            "--account",
+            PHONE_NUMBER_ID,
+            "--throttle",
+            "20",
+            "--pause-at-failures",
+            "0",
+        ];
         let what =
             ["--template", "spring_offer", "--language", "en_US", "--map", "1=name", "--map", "2=discount", "--map", "button.0=code"];
         let made = self.arena.system.sluice_json(&[&which[..], &what, &["--csv", &file]].concat())?;

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluice_local::System;
+use sluice_local::system::Setup;
 
-use super::harness::{audience, calm, campaign, control, eventually, funnel, received};
+use super::harness::{audience, calm, campaign, control, eventually, funnel, received, seeded, stack};
 
 /// Long enough for a campaign that is not paused to send something.
 const QUIET: Duration = Duration::from_secs(2);
@@ -90,4 +91,26 @@ fn a_cancelled_campaign_stays_cancelled() {
     });
     assert_eq!(campaign["state"], "cancelled");
     assert!(system.sluice(&["campaign", "resume", "--tenant", "acme", &id]).is_err());
+}
+
+#[test]
+fn a_campaign_that_mostly_fails_pauses_by_itself_and_goes_on_when_a_person_says_so() {
+    let system = seeded(stack(), &Setup::test());
+    let fault = json!({"kind": "code", "code": 131_026, "path": "/messages"});
+    system.meta_post("/_sim/faults", &fault).expect("a fault");
+    let made = campaign(&system, "to-a-wrong-list", &audience("1555016", 300), 100);
+    let id = made["id"].as_str().expect("an id").to_owned();
+    control(&system, "start", &id);
+    let paused = eventually(&system, "the pause", || Some(funnel(&system, &id, 300)).filter(|shown| shown["state"] == "paused"));
+    let reason = paused["pause_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("by itself") && reason.contains("131026") && reason.contains("undeliverable"), "{reason}");
+    // What had left before the pause fails after it, and would count after a resume.
+    eventually(&system, "the last answer", || (funnel(&system, &id, 300)["funnel"]["in_flight"] == 0).then_some(()));
+    system.meta_delete("/_sim/faults").expect("no fault");
+    control(&system, "resume", &id);
+    let over = eventually(&system, "its end", || Some(funnel(&system, &id, 300)).filter(|shown| shown["state"] == "completed"));
+    let count = |state: &str| over["funnel"][state].as_i64().unwrap_or_default();
+    assert!(count("failed") >= 50 && count("failed") + count("accepted") == 300, "{over}");
+    assert_eq!(received(&system, "1555016").len() as i64, count("accepted"), "and nobody twice");
+    system.stop().expect("ends in its own way");
 }

@@ -20,6 +20,7 @@ fn new(account: &str) -> New {
         template_language: "en_US".into(),
         mapping: serde_json::from_str(r#"{"body": ["name"]}"#).unwrap(),
         throttle: 10,
+        failure_limit: campaigns::FAILURE_LIMIT,
         created_by: "ana".into(),
     }
 }

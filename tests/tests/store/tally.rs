@@ -192,3 +192,45 @@ async fn quotes_show_their_newest_state_and_a_bad_one_stops_nobody() {
     let transaction = pool.tenant(acme).await.unwrap();
     assert_eq!(quotes::get(&transaction, QuoteId::from_bytes([3; 16])).await.unwrap().status, "approved");
 }
+
+/// `failed` of these steps fail, the others are accepted.
+fn outcomes(tenant: TenantId, id: CampaignId, seqs: std::ops::Range<i64>, failed: i64) -> Vec<Message> {
+    let end = |seq: i64| if seq < seqs.start + failed { SendState::Failed } else { SendState::Accepted };
+    seqs.clone().map(|seq| step(tenant, id, seq, None, end(seq))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_that_mostly_fails_pauses_and_a_resume_counts_anew() {
+    let (pool, _owner) = migrated().await;
+    let acme = tenant(&pool, "acme", "1", HOME).await;
+    let id = campaign(&pool, acme, "1", 400).await.campaign.id;
+    let control = async |action: Action| {
+        let transaction = pool.tenant(acme).await.unwrap();
+        let campaign = campaigns::control(&transaction, id, &action, Timestamp::UNIX_EPOCH).await.unwrap();
+        transaction.commit().await.unwrap();
+        campaign.state
+    };
+    let brake = async || campaigns::brake(&pool, Timestamp::UNIX_EPOCH).await.unwrap();
+    control(Action::Start).await;
+    let mut tally = Tally::new(pool.clone(), 0);
+    let mut records = outcomes(acme, id, 0..49, 49);
+    tally.messages(&log("messages", records.clone())).await.unwrap();
+    assert_eq!(brake().await, [], "the first few say nothing");
+    records.extend(outcomes(acme, id, 49..250, 1));
+    tally.messages(&log("messages", records.clone())).await.unwrap();
+    assert_eq!(brake().await, [], "50 of 250 are the limit of 20 %, not above it");
+    records.extend(outcomes(acme, id, 250..251, 1));
+    tally.messages(&log("messages", records.clone())).await.unwrap();
+    assert_eq!(brake().await, [(acme, id)]);
+    let transaction = pool.tenant(acme).await.unwrap();
+    let paused = campaigns::get(&transaction, id).await.unwrap();
+    drop(transaction);
+    let reason = paused.pause_reason.unwrap_or_default();
+    assert!(paused.state == "paused" && reason.contains("51 of the last 251") && reason.contains("131026"), "{reason}");
+
+    assert_eq!(control(Action::Resume).await, "running");
+    assert_eq!(brake().await, [], "what failed before does not count");
+    records.extend(outcomes(acme, id, 251..301, 20));
+    tally.messages(&log("messages", records)).await.unwrap();
+    assert_eq!(brake().await, [(acme, id)], "20 of 50 since then do");
+}

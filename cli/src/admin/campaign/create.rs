@@ -53,6 +53,9 @@ pub struct Args {
     /// Messages per second it may use; 0 for no limit of its own
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..=1_000))]
     throttle: i32,
+    /// Percent of failures above which it pauses by itself, judged from 50 outcomes on; 0 for never
+    #[arg(long, value_name = "PERCENT", default_value_t = campaigns::FAILURE_LIMIT, value_parser = clap::value_parser!(i32).range(0..=100))]
+    pause_at_failures: i32,
     /// Where to write the refused lines as CSV: line, reason, content
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
@@ -127,6 +130,7 @@ async fn make(pool: &Pool, id: TenantId, args: &Args, channel: String, mapping: 
         template_language: args.language.clone(),
         mapping,
         throttle: args.throttle,
+        failure_limit: args.pause_at_failures,
         created_by: actor(),
     };
     let import = Import { country: args.country.clone(), recipient_column: args.recipient.clone() };
@@ -184,7 +188,7 @@ pub fn shown(campaign: &Campaign) -> Value {
     json!({
         "id": campaign.id, "name": campaign.name, "state": campaign.state, "pause_reason": campaign.pause_reason,
         "account": campaign.account, "template": campaign.template_name, "language": campaign.template_language,
-        "throttle": campaign.throttle, "accepted_lines": campaign.audience, "refused_lines": campaign.refused,
+        "throttle": campaign.throttle, "failure_limit": campaign.failure_limit, "accepted_lines": campaign.audience, "refused_lines": campaign.refused,
         "duplicate_lines": campaign.duplicates, "epoch": campaign.epoch, "created_by": campaign.created_by,
         "created_at": campaign.created_at.to_string(), "starts_at": time(campaign.starts_at),
         "started_at": time(campaign.started_at), "finished_at": time(campaign.finished_at),

@@ -94,6 +94,7 @@ mod tests {
             pause_reason: reason.map(str::to_owned),
             epoch: 1,
             throttle: 0,
+            failure_limit: 20,
             audience: 10,
             refused: 0,
             duplicates: 0,

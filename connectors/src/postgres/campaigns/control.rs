@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use sluice_schemas::ids::{CampaignId, TenantId};
 use sluice_schemas::record::{Control, ControlState};
 
-use super::{Campaign, get};
+use super::{Campaign, brake, get};
 use crate::postgres::outbox::{self, Record};
 use crate::postgres::{Error, Pool, Result, Transaction, tenants};
 
@@ -64,7 +64,7 @@ fn empty() -> Error {
     Error::invalid("audience", "has no recipient that can be used; see the refused lines")
 }
 
-async fn apply(transaction: &Transaction, tenant: TenantId, id: CampaignId, action: &Action, at: Timestamp) -> Result<()> {
+pub(super) async fn apply(transaction: &Transaction, tenant: TenantId, id: CampaignId, action: &Action, at: Timestamp) -> Result<()> {
     // Locked, so that two controls at once get different epochs in the order in which they commit.
     let sql = "select state, account, throttle, audience_size from campaigns where tenant_id = $1 and id = $2 for update";
     let row = transaction.query_opt(sql, &[&tenant.0, &id.0]).await?.ok_or_else(|| Error::not_found("campaign", id))?;
@@ -90,6 +90,9 @@ async fn apply(transaction: &Transaction, tenant: TenantId, id: CampaignId, acti
         )
         .await?
         .try_get(0)?;
+    if next == ControlState::Running {
+        brake::begin(transaction, tenant, id).await?;
+    }
     let control = Control { tenant, campaign: id, home: 0, account, epoch, state: next, audience: 0, throttle, at_ms: at.as_millisecond() };
     announce(transaction, &control).await
 }

@@ -33,6 +33,8 @@ pub struct New {
     pub mapping: Mapping,
     /// Messages per second; 0 for no limit of its own.
     pub throttle: i32,
+    /// Percent of failures above which it pauses by itself; 0 for never.
+    pub failure_limit: i32,
     /// Who makes it.
     pub created_by: String,
 }
@@ -99,8 +101,8 @@ async fn insert(transaction: &Transaction, id: CampaignId, new: &New) -> Result<
     transaction
         .execute(
             "insert into campaigns (tenant_id, id, name, channel, account, template_name, template_language, variables,
-                                    throttle, created_by)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                    throttle, created_by, failure_limit)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             &[
                 &transaction.tenant()?.0,
                 &id.0,
@@ -112,6 +114,7 @@ async fn insert(transaction: &Transaction, id: CampaignId, new: &New) -> Result<
                 &mapping,
                 &new.throttle,
                 &new.created_by,
+                &new.failure_limit,
             ],
         )
         .await?;

@@ -1,5 +1,6 @@
 //! Campaigns: their audience snapshot, their control, their funnel.
 
+mod brake;
 mod control;
 mod create;
 mod funnel;
@@ -9,6 +10,7 @@ mod mapping;
 use jiff::Timestamp;
 use sluice_schemas::ids::CampaignId;
 
+pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
 pub use control::{Action, complete, control, schedule, start_due};
 pub use create::{Created, New, create};
 pub use funnel::{Funnel, funnel};
@@ -42,6 +44,8 @@ pub struct Campaign {
     pub epoch: i64,
     /// Messages per second; 0 for no limit of its own.
     pub throttle: i32,
+    /// Percent of failures above which it pauses by itself; 0 for never.
+    pub failure_limit: i32,
     /// Rows of the snapshot.
     pub audience: i64,
     /// Lines that were refused at import.
@@ -61,7 +65,7 @@ pub struct Campaign {
 }
 
 const COLUMNS: &str = "id, name, channel, account, template_name, template_language, variables, state, pause_reason, epoch,
-    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at";
+    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit";
 
 /// One campaign.
 pub async fn get(transaction: &Transaction, id: CampaignId) -> Result<Campaign> {
@@ -146,5 +150,6 @@ fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
         starts_at: row.try_get(16)?,
         started_at: row.try_get(17)?,
         finished_at: row.try_get(18)?,
+        failure_limit: row.try_get(19)?,
     })
 }
