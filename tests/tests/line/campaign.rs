@@ -114,3 +114,29 @@ fn a_campaign_that_mostly_fails_pauses_by_itself_and_goes_on_when_a_person_says_
     assert_eq!(received(&system, "1555016").len() as i64, count("accepted"), "and nobody twice");
     system.stop().expect("ends in its own way");
 }
+
+#[test]
+fn a_dry_run_says_whom_it_passes_over_and_when_it_is_over_and_sends_nothing() {
+    let (system, gone, wanted) = (calm(), "15550170001", "15550170003");
+    system.sluice(&["opt-outs", "add", gone, "--tenant", "acme", "--reason", "asked for it"]).expect("noted");
+    let known = || system.sluice(&["opt-outs", "list", "--tenant", "acme"]).is_ok_and(|list| list.contains(gone));
+    eventually(system, "the opt-out", || known().then_some(()));
+    let csv = format!("phone,name,discount,code\n+{gone},Ana,5 %,a\n+{wanted},Eva,5 %,c\n");
+    let made = campaign(system, "dry", &csv, 1);
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let dry = |more: &[&str]| system.sluice_json(&[&["campaign", "dry-run", "--tenant", "acme", &id][..], more].concat());
+    let found = dry(&[]).expect("a dry run").swap_remove(0);
+    let counts = [&found["recipients"], &found["messages"], &found["passed_over"]["opted_out"]];
+    assert_eq!(counts, [&json!(2), &json!(1), &json!(1)], "{found}");
+    let at_once = dry(&["--at", "2100-01-01T00:00:00Z", "--finish-by", "2100-01-01T00:00:01Z"]);
+    assert!(at_once.is_ok(), "one message is over at once");
+    let missed = dry(&["--at", "2100-01-01T00:00:01Z", "--finish-by", "2100-01-01T00:00:00Z"]).expect_err("too late").to_string();
+    assert!(missed.contains("after 2100-01-01T00:00:00Z"), "{missed}");
+    assert_eq!(received(system, "1555017"), [].into(), "a dry run sends nothing");
+
+    control(system, "start", &id);
+    let over = eventually(system, "its end", || Some(funnel(system, &id, 2)).filter(|shown| shown["state"] == "completed"));
+    assert_eq!([&over["funnel"]["accepted"], &over["funnel"]["suppressed"]], [&json!(1), &json!(1)], "{over}");
+    let refused = dry(&[]).expect_err("it is over").to_string();
+    assert!(refused.contains("completed"), "{refused}");
+}

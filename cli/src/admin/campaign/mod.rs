@@ -2,6 +2,7 @@
 
 mod control;
 mod create;
+mod dry_run;
 mod look;
 mod mapping;
 mod status;
@@ -34,6 +35,11 @@ enum Verb {
     /// Shows the first messages as their recipients would get them
     #[command(after_help = "Example: sluice campaign preview --tenant acme 0198c0de-0000-7000-8000-000000000001 -n 5")]
     Preview(look::Preview),
+    /// Says when it would be over and whom it would pass over; sends nothing
+    #[command(
+        after_help = "Example: sluice campaign dry-run --tenant acme 0198c0de-0000-7000-8000-000000000001 --finish-by 2026-11-27T18:00:00Z"
+    )]
+    DryRun(dry_run::Args),
     /// Starts a draft, now or at a time
     #[command(after_help = "Example: sluice campaign start --tenant acme 0198c0de-0000-7000-8000-000000000001 --at 2026-11-02T09:00:00Z")]
     Start(control::Start),
@@ -79,6 +85,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Create(args) => create::run(&pool, form, args).await,
         Verb::Preview(args) => look::preview(&pool, form, &args).await,
+        Verb::DryRun(args) => dry_run::run(&pool, form, &args).await,
         Verb::Start(args) => control::start(&pool, form, &args).await,
         Verb::Pause(args) => control::pause(&pool, form, &args).await,
         Verb::Resume(which) => control::resume(&pool, form, &which).await,

@@ -6,6 +6,7 @@ mod create;
 mod funnel;
 mod import;
 mod mapping;
+mod outlook;
 
 use jiff::Timestamp;
 use sluice_schemas::ids::CampaignId;
@@ -16,6 +17,7 @@ pub use create::{Created, New, create};
 pub use funnel::{Funnel, funnel};
 pub use import::{Import, Refusal};
 pub use mapping::{Button, Mapping, Slot};
+pub use outlook::{Beside, PassedOver, beside, passed_over};
 
 use super::{Error, Result, Transaction};
 

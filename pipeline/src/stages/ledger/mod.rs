@@ -15,6 +15,7 @@ mod account;
 mod campaign;
 mod configuration;
 mod content;
+pub mod dry_run;
 mod forget;
 mod holds;
 mod memory;

@@ -5,7 +5,7 @@
 //! the sender writes no byte before its slot. Inbound messages take slots too, since Meta counts both directions
 //! (contract §8).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sluice_schemas::ids::{CampaignId, SendId};
 use sluice_schemas::record::Lane;
@@ -73,6 +73,8 @@ struct Number {
     bulk: BTreeMap<CampaignId, Queue>,
     turns: VecDeque<CampaignId>,
     pairs: BTreeMap<String, Pair>,
+    /// People of whom nothing waits or is under way, by when they may be forgotten.
+    idle: BTreeSet<(Millis, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +100,7 @@ impl Default for Number {
             bulk: BTreeMap::new(),
             turns: VecDeque::new(),
             pairs: BTreeMap::new(),
+            idle: BTreeSet::new(),
         }
     }
 }
@@ -149,6 +152,9 @@ impl Schedule {
         let number = self.numbers.entry(account.to_owned()).or_default();
         let pair = number.pairs.entry(to.to_owned()).or_default();
         pair.held_until = pair.held_until.max(until);
+        if let Some(free_at) = pair.idle_until() {
+            number.idle.insert((free_at, to.to_owned()));
+        }
     }
 
     /// Bulk of this campaign may leave, at most `throttle` a second; 0 for no limit of its own.
@@ -192,15 +198,14 @@ impl Schedule {
     pub fn release(&mut self, account: &str, to: &str, now: Millis) {
         let Some(number) = self.numbers.get_mut(account) else { return };
         number.open = (number.open - 1).max(0);
-        let Some(pair) = number.pairs.get_mut(to) else { return };
-        pair.in_flight = false;
-        let waiting = pair.waiting.pop_first();
-        if waiting.is_none() && pair.paid_at <= now && pair.held_until <= now {
-            number.pairs.remove(to);
+        if let Some(pair) = number.pairs.get_mut(to) {
+            pair.in_flight = false;
+            match pair.waiting.pop_first() {
+                Some((key, item)) => drop(number.queue(&item).insert(key, item)),
+                None => drop(number.idle.insert((pair.paid_at.max(pair.held_until), to.to_owned()))),
+            }
         }
-        if let Some((key, item)) = waiting {
-            number.queue(&item).insert(key, item);
-        }
+        number.forget(now);
     }
 
     /// Takes the next send of any number that may go by `now`, with its slot.
@@ -215,7 +220,27 @@ impl Schedule {
     }
 }
 
+impl Pair {
+    /// When it may be forgotten; `None` while something of it waits or is under way.
+    fn idle_until(&self) -> Option<Millis> {
+        (!self.in_flight && self.waiting.is_empty()).then(|| self.paid_at.max(self.held_until))
+    }
+}
+
 impl Number {
+    /// Forgets people who have paid back what they borrowed: a campaign would leave every recipient in memory otherwise.
+    fn forget(&mut self, now: Millis) {
+        while self.idle.first().is_some_and(|(until, _)| *until <= now) {
+            let Some((_, to)) = self.idle.pop_first() else { return };
+            match self.pairs.get(&to).and_then(Pair::idle_until) {
+                Some(until) if until > now => drop(self.idle.insert((until, to))),
+                Some(_) => drop(self.pairs.remove(&to)),
+                // It will be idle again after its next answer.
+                None => {}
+            }
+        }
+    }
+
     fn interval_us(&self) -> i64 {
         1_000_000 / self.rate
     }
@@ -439,6 +464,31 @@ mod tests {
         assert_eq!(claimed, DEFAULT_RATE * OPEN_MS / 1000);
         schedule.release("1", "0", Millis(60_000));
         assert!(schedule.next(Millis(60_000)).is_some());
+    }
+
+    #[test]
+    fn a_person_is_forgotten_when_what_they_borrowed_is_paid_back() {
+        let mut schedule = Schedule::default();
+        schedule.run(CampaignId::from_bytes([1; 16]), 0);
+        let (mut now, mut most) = (Millis(1_000_000), 0);
+        for order in 0..5_000 {
+            schedule.add(item(order, Lane::Bulk, &order.to_string()));
+        }
+        while let Some(due) = schedule.due() {
+            now = now.max(due).plus(1);
+            while let Some((item, _)) = schedule.next(now) {
+                schedule.release("1", &item.to, now);
+                most = most.max(schedule.numbers["1"].pairs.len());
+            }
+        }
+        assert!(most as i64 <= DEFAULT_RATE * PAIR_INTERVAL_MS / 1000, "{most} of 5000 people are remembered");
+        schedule.hold_pair("1", "x", now.plus(9_000));
+        schedule.hold_pair("1", "0", now.plus(90_000));
+        for (later, known) in [(0, true), (60_000, true), (91_000, false)] {
+            schedule.release("1", "y", now.plus(later));
+            assert_eq!(schedule.numbers["1"].pairs.contains_key("0"), known, "{later}");
+        }
+        assert!(schedule.numbers["1"].pairs.is_empty() && schedule.numbers["1"].idle.is_empty());
     }
 
     proptest! {
