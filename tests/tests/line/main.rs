@@ -23,6 +23,7 @@ mod opt_outs;
 mod outage;
 mod rebuild;
 mod replay;
+mod scale;
 mod schemas;
 mod shadow;
 mod travel;
