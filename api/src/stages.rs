@@ -22,7 +22,7 @@ pub struct Observation {
     pub lag: i64,
     /// Age of the oldest record that waits, in seconds.
     pub lag_seconds: Option<f64>,
-    /// Records it gave up.
+    /// Records it gave up in the last 24 hours.
     pub dead_letters: i64,
     /// When it was measured.
     pub at_ms: i64,

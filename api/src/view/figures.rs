@@ -51,7 +51,7 @@ pub struct Stage {
     pub lag: i64,
     /// Age of the oldest record that waits, in seconds; null when not measured.
     pub lag_seconds: Option<f64>,
-    /// Records it gave up since the topic begins.
+    /// Records it gave up in the last 24 hours, in all tenants.
     pub dead_letters: i64,
     /// When it was measured, RFC 3339.
     pub measured_at: String,

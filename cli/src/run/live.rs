@@ -26,8 +26,8 @@ pub fn start(parts: &Parts, state: &sluice_api::State, running: &mut Running) ->
             }
         }
     })?;
-    let (stages, options, stop) = (state.stages.clone(), parts.config.kafka.clone(), running.stop.clone());
-    running.thread("measure", move || measure::run(&options, &stages, &stop))?;
+    let (stages, options, codecs, stop) = (state.stages.clone(), parts.config.kafka.clone(), parts.codecs.clone(), running.stop.clone());
+    running.thread("measure", move || measure::run(&options, &codecs, &stages, &stop))?;
     Ok(())
 }
 

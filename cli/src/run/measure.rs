@@ -10,8 +10,11 @@ use sluice_connectors::kafka::consumer::Stop;
 use sluice_connectors::kafka::lag::{Lag, Reader};
 use sluice_connectors::kafka::{self};
 use sluice_pipeline::topology::{Kind, Role, TOPOLOGY};
+use sluice_schemas::codec::Codecs;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics;
+
+use super::buried::Buried;
 
 /// Measuring asks every broker about every group.
 const MEASURE: Duration = Duration::from_secs(2);
@@ -30,12 +33,15 @@ static LAG_SECONDS: LazyLock<GaugeVec> = LazyLock::new(|| {
 });
 
 /// Measures until `stop` is set.
-pub fn run(options: &kafka::Options, stages: &Stages, stop: &Stop) {
-    let reader = Reader::new(options);
+pub fn run(options: &kafka::Options, codecs: &Codecs, stages: &Stages, stop: &Stop) {
+    let (reader, mut buried) = (Reader::new(options), Buried::new(codecs));
     while !stop.load(Ordering::Acquire) {
+        if let Err(e) = buried.look(options) {
+            tracing::warn!(error = %e, "dead letters are not counted");
+        }
         for role in TOPOLOGY.iter().filter(|role| role.reads.iter().any(|topic| topics::find(topic).is_some()) && role.name != "api") {
             match reader.lag(role.name, role.reads) {
-                Ok(lags) => stages.observe(observe(role, &lags)),
+                Ok(lags) => stages.observe(observe(role, &lags, buried.of(role.name))),
                 Err(e) => tracing::warn!(group = role.name, error = %e, "lag is not measured"),
             }
             if stop.load(Ordering::Acquire) {
@@ -46,7 +52,7 @@ pub fn run(options: &kafka::Options, stages: &Stages, stop: &Stop) {
     }
 }
 
-fn observe(role: &Role, lags: &[Lag]) -> Observation {
+fn observe(role: &Role, lags: &[Lag], dead_letters: i64) -> Observation {
     let now = Millis::now();
     let lag = lags.iter().map(|lag| lag.lag).sum();
     let age = lags.iter().filter_map(|lag| lag.oldest).min().map(|oldest| (now.since(oldest) as f64 / 1000.0).max(0.0));
@@ -59,7 +65,7 @@ fn observe(role: &Role, lags: &[Lag]) -> Observation {
         committed: lags.iter().map(|lag| lag.committed).sum(),
         lag,
         lag_seconds: age,
-        dead_letters: 0,
+        dead_letters,
         at_ms: now.0,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Shutting down: readiness turns false, listeners close, chains commit what is open, effects end what is in flight.
 
+mod buried;
 mod chains;
 mod effects;
 mod live;

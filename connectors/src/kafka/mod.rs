@@ -5,6 +5,7 @@ pub mod consumer;
 pub mod lag;
 pub mod log;
 pub mod producer;
+pub mod tail;
 pub mod transaction;
 
 use std::time::{Duration, Instant};

@@ -32,6 +32,11 @@ fn a_program_lists_reads_and_redrives_dead_letters_and_a_repeat_of_its_request_c
     let groups = system.api_get("/api/v1/dead-letters/groups").expect("groups");
     let group = groups["data"].as_array().and_then(|rows| rows.iter().find(|row| row["kind"] == "planted_rest")).expect("its group");
     assert_eq!(group["records"], 1);
+    eventually(system, "the letter beside its stage", || {
+        let stages = system.api_get("/api/v1/stages").ok()?;
+        let intake = stages["data"].as_array()?.iter().find(|stage| stage["name"] == "intake")?.clone();
+        (intake["dead_letters"].as_i64()? >= 1).then_some(())
+    });
     let id = found[0]["id"].as_str().expect("an id");
     let kept = system.api_get(&format!("/api/v1/dead-letters/{id}")).expect("the letter");
     assert_eq!((&kept["id"], &kept["record"]["raw"]["id"]), (&json!(id), &json!("wamid.LETTER0004")));
