@@ -120,7 +120,8 @@ pub fn reader(options: &Options) -> Result<BaseConsumer, Error> {
     Ok(config.create()?)
 }
 
-/// Offset committed for a partition of the anchor, with the journal sequence that its metadata carries.
+/// Offset committed for a partition of the anchor, with the journal sequence that its metadata carries. A partition that is missing has
+/// none; one that the coordinator cannot tell about, as while it starts, is an error, never taken for none.
 pub fn committed(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result<BTreeMap<i32, (i64, i64)>, Error> {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
@@ -129,6 +130,7 @@ pub fn committed(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result
     let answer = consumer.committed_offsets(list, CALL)?;
     let mut out = BTreeMap::new();
     for element in answer.elements() {
+        element.error()?;
         if let Offset::Offset(offset) = element.offset() {
             let sequence = element.metadata().parse().map_err(|_| Error::Topic {
                 topic: topic.to_owned(),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
+use sluice_connectors::kafka::log::Log;
 use sluice_connectors::kafka::{self, transaction};
 use sluice_schemas::failpoint::{hit, planted};
 use sluice_schemas::record::Journal;
@@ -32,15 +33,57 @@ pub(super) fn partitions(
     partitions: &[i32],
 ) -> Result<BTreeMap<i32, Partition>, Error> {
     let committed = transaction::committed(consumer, &names.inputs[0], partitions)?;
+    let lost = uncommitted(setup, names, partitions.iter().copied().filter(|id| !committed.contains_key(id)))?;
     let mut out = BTreeMap::new();
     let mut reader = None;
     for id in partitions {
         let store = stores.partition(*id)?;
-        let target = committed.get(id).map_or(0, |(_, sequence)| *sequence);
+        let target = committed.get(id).map(|(_, sequence)| sequence).or_else(|| lost.get(id)).copied().unwrap_or(0);
         let place = one(setup, names, &store, *id, target, &mut reader)?;
         out.insert(*id, revive(setup, *id, store, place)?);
     }
     Ok(out)
+}
+
+/// What partitions without a committed offset have behind them, those that have anything. One whose changelog holds no journal record is how
+/// a chain begins. Otherwise the offsets are lost (Kafka forgets those of a group that was away for `offsets.retention.minutes`), and
+/// beginning anew would do everything a second time: the newest journal record tells, once every transaction that could hide one is settled.
+fn uncommitted(setup: &Setup, names: &Names, partitions: impl Iterator<Item = i32>) -> Result<BTreeMap<i32, i64>, Error> {
+    let mut lost = BTreeMap::new();
+    for id in partitions {
+        if newest(setup, id)? > 0 {
+            lost.insert(id, 0);
+        }
+    }
+    if !lost.is_empty() {
+        tracing::warn!(
+            chain = setup.role.name,
+            partitions = ?lost.keys(),
+            topic = names.changelog,
+            wait_s = PATIENCE.as_secs(),
+            "the group has no committed offsets, but the changelog has a journal: its newest record is taken once open transactions are settled"
+        );
+        std::thread::sleep(PATIENCE);
+    }
+    for (id, sequence) in &mut lost {
+        *sequence = newest(setup, *id)?;
+    }
+    Ok(lost)
+}
+
+/// Sequence of the newest journal record in a partition of the changelog; 0 for none.
+fn newest(setup: &Setup, id: i32) -> Result<i64, Error> {
+    let codec = setup.codecs.of::<Journal>();
+    let mut log = Log::open(&setup.kafka, setup.topics.changelog, id)?;
+    let (low, _) = log.bounds()?;
+    log.seek(low)?;
+    let mut sequence = 0;
+    while let Some(entry) = log.read()? {
+        if entry.key == JOURNAL_KEY {
+            sequence = codec.decode(entry.value.as_deref().unwrap_or_default())?.sequence;
+        }
+    }
+    Ok(sequence)
 }
 
 fn revive(setup: &Setup, id: i32, store: Store, place: Position) -> Result<Partition, Error> {
@@ -57,7 +100,7 @@ fn one(setup: &Setup, names: &Names, store: &Store, id: i32, target: i64, reader
             partition = id,
             local = place.sequence,
             committed = target,
-            "the local store is ahead of the committed offsets: it is of another cluster; restoring from the changelog"
+            "the local store is ahead of what was committed: it is of another cluster; restoring from the changelog"
         );
         store.clear()?;
         place = Position::default();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluice_local::System;
@@ -12,6 +13,8 @@ use super::harness::{audience, campaign, control, eventually, funnel, seeded, st
 
 const RECIPIENTS: usize = 300;
 const PREFIX: &str = "1555019";
+/// Of the consumer groups, less the time between two heartbeats.
+const SESSION: Duration = Duration::from_secs(7);
 /// What scales by partitions.
 const SCALES: [&str; 7] = ["intake", "ledger", "reconcile", "sender", "expand", "archive", "tally"];
 
@@ -47,6 +50,21 @@ fn joined(system: &System, name: &str) -> Instance {
     instance
 }
 
+/// Restarts an instance; false when that took as long as a session lasts. Otherwise nobody's partitions may have moved.
+fn restarts_quickly(system: &System, instance: &mut Instance) -> bool {
+    let told = || ["sluice", "sluice-2"].map(|log| assignments(system, log).len());
+    let (before, share, begun) = (told(), last(system, "sluice-1"), Instant::now());
+    instance.stop().expect("ends in its own way");
+    instance.launch(&[]).expect("starts");
+    instance.await_ready().expect("is ready");
+    if begun.elapsed() >= SESSION {
+        return false;
+    }
+    assert_eq!(last(system, "sluice-1"), share, "a restart within the session time-out gets what it had");
+    assert_eq!(told(), before, "and nobody else's partitions move");
+    true
+}
+
 #[test]
 fn from_one_instance_to_three_and_back_under_load_nothing_is_lost_and_a_quick_restart_moves_nothing() {
     let setup = Setup::test().meta(&["--webhook-retry-max", "1000"]).configure(json!({"ledger": {"unknown_deadline_seconds": 5}}));
@@ -68,21 +86,22 @@ fn from_one_instance_to_three_and_back_under_load_nothing_is_lost_and_a_quick_re
     shared(&system, &["sluice", "sluice-1", "sluice-2"]);
     customer(3);
 
-    let told = |log: &str| assignments(&system, log).len();
-    let (before, share) = ((told("sluice"), told("sluice-2")), last(&system, "sluice-1"));
-    one.stop().expect("ends in its own way");
-    customer(4);
-    one.launch(&[]).expect("starts");
-    one.await_ready().expect("is ready");
-    assert_eq!(last(&system, "sluice-1"), share, "a restart within the session time-out gets what it had");
-    assert_eq!((told("sluice"), told("sluice-2")), before, "and nobody else's partitions move");
+    let all = ["sluice", "sluice-1", "sluice-2"];
+    // A machine that is busy may need longer for a start than the session lasts: then partitions may move, and it is asked again.
+    let quick = (4..14).any(|n| {
+        let quick = restarts_quickly(&system, &mut one);
+        shared(&system, &all);
+        customer(n);
+        quick
+    });
+    assert!(quick, "no start was quicker than the session time-out");
 
     two.stop().expect("ends in its own way");
-    customer(5);
+    customer(20);
     one.kill().expect("killed");
-    customer(6);
+    customer(21);
     shared(&system, &["sluice"]);
-    customer(7);
+    customer(22);
     let books = settle(&system, &recipients, &written);
     println!("{:?}", books.states(""));
     eventually(&system, "a campaign that is over", || (funnel(&system, &id, RECIPIENTS as i64)["state"] == "completed").then_some(()));
