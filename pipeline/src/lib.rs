@@ -6,7 +6,6 @@ pub mod chain;
 pub mod domain;
 pub mod effects;
 pub mod letters;
-pub mod rebuild;
 pub mod replay;
 pub mod runner;
 pub mod stages;

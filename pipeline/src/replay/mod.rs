@@ -9,6 +9,7 @@ mod follow;
 mod input;
 mod plan;
 mod player;
+pub mod rebuild;
 mod recorded;
 mod shadow;
 

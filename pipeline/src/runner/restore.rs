@@ -49,9 +49,14 @@ pub(super) fn partitions(
 /// a chain begins. Otherwise the offsets are lost (Kafka forgets those of a group that was away for `offsets.retention.minutes`), and
 /// beginning anew would do everything a second time: the newest journal record tells, once every transaction that could hide one is settled.
 fn uncommitted(setup: &Setup, names: &Names, partitions: impl Iterator<Item = i32>) -> Result<BTreeMap<i32, i64>, Error> {
-    let mut lost = BTreeMap::new();
+    let (mut lost, mut bounds) = (BTreeMap::new(), Vec::new());
     for id in partitions {
-        if newest(setup, id)? > 0 {
+        // One look at all of them: partitions that nobody lives on have no offsets either, and each would cost a client.
+        if bounds.is_empty() {
+            bounds = Log::all_bounds(&setup.kafka, setup.topics.changelog)?;
+        }
+        let empty = usize::try_from(id).ok().and_then(|id| bounds.get(id)).is_none_or(|(low, high)| low == high);
+        if !empty && newest(setup, id)? > 0 {
             lost.insert(id, 0);
         }
     }

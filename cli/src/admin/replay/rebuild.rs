@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use sluice_connectors::{registry, scylla};
-use sluice_pipeline::rebuild::{self, Progress, Source, Tallied};
+use sluice_pipeline::replay::rebuild::{self, Progress, Source, Tallied};
 use sluice_schemas::topics;
 
 use super::super::input::confirmed;
