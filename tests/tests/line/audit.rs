@@ -67,7 +67,9 @@ fn the_books_of_a_line_that_runs_add_up() {
     let sums = told.last().expect("sums");
     let n = |name: &str| sums[name].as_u64().unwrap_or_else(|| panic!("{name}: {sums}"));
     assert!(n("processed") > 0 && n("sends") > 0, "{sums}");
-    assert_eq!(n("raw"), n("processed") + n("duplicates") + n("dead_letters") + n("waiting") + n("forgotten"), "{sums}");
+    // What waits may be a send of somebody else's campaign as well as a raw event.
+    let ended = n("processed") + n("duplicates") + n("dead_letters") + n("forgotten");
+    assert!(ended <= n("raw") && n("raw") <= ended + n("waiting"), "{sums}");
     assert_eq!(n("faults"), 0);
 }
 

@@ -6,7 +6,7 @@ use sluice_local::system::seed::PHONE_NUMBER_ID;
 
 use super::harness::{calm, campaign, control, eventually, funnel, received, texts, write};
 
-const PREFIX: &str = "1555015";
+const PREFIX: &str = "1555027";
 
 fn person(n: usize) -> String {
     format!("{PREFIX}{n:04}")
@@ -42,7 +42,7 @@ fn who_wants_no_offers_gets_none_and_everything_else() {
     assert!(confirmed.contains("START"), "{confirmed}");
     let preference = json!({"phone_number_id": PHONE_NUMBER_ID, "from": stopper, "value": "stop"});
     system.meta_post("/_sim/preference", &preference).expect("the simulated Meta takes it");
-    let spelt = "+1 (555) 015-0003";
+    let spelt = "+1 (555) 027-0003";
     system.sluice(&["opt-outs", "add", spelt, "--tenant", "acme", "--reason", "said so on the telephone"]).expect("noted");
     let sources = [&writer, &stopper, &caller].map(|person| known(system, person)["source"].clone());
     assert_eq!(sources, ["word", "preference", "operator"]);

@@ -10,7 +10,7 @@ use super::harness::{audience, calm, campaign, control, eventually, funnel, text
 use super::http::runtime;
 
 const RECIPIENTS: usize = 20;
-const PREFIX: &str = "1555014";
+const PREFIX: &str = "1555029";
 
 fn settings(system: &System) -> toml::Value {
     let text = std::fs::read_to_string(system.dir().join("sluice.toml")).expect("a configuration");
@@ -83,7 +83,7 @@ async fn spoil(node: &str, keyspace: &str, tenant: &str, id: &str) {
 
 #[test]
 fn a_conversation_whose_rows_were_lost_or_wrong_is_shown_again_after_a_rebuild() {
-    let (system, from) = (calm(), "15550147001");
+    let (system, from) = (calm(), "15550297001");
     write(system, from, "3 bags of cement to 01310-100?");
     let answer = eventually(system, "an answer", || texts(system, from).pop());
     let id = eventually(system, "the conversation in the archive", || {
