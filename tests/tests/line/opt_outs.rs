@@ -59,7 +59,7 @@ fn who_wants_no_offers_gets_none_and_everything_else() {
         {"type": "button", "sub_type": "url", "index": "0", "parameters": [parameter("code")]},
     ]);
     let template = json!({"name": "spring_offer", "language": {"code": "en_US"}, "components": components});
-    let message = json!({"to": writer, "type": "template", "template": template});
+    let message = json!({"account": PHONE_NUMBER_ID, "to": writer, "type": "template", "template": template});
     let refused = system.api_post("/api/v1/messages", "opt-out-1", &message).expect_err("an offer").to_string();
     assert!(refused.contains("wants no offers"), "{refused}");
 
