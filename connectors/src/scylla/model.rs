@@ -85,6 +85,13 @@ pub struct Step {
     pub wamid: Option<String>,
 }
 
+impl Step {
+    /// Its place in the message's life; sorts steps, whatever order they came in.
+    pub const fn place(&self) -> (Option<u8>, i64, SendState) {
+        (settled(self.state), self.at_ms, self.state)
+    }
+}
+
 /// A step as it is stored: with what the first one says about the whole message.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StepRow {
@@ -107,7 +114,7 @@ pub struct View {
     /// The message.
     #[serde(flatten)]
     pub message: MessageRow,
-    /// Its steps in the order of time; none for what others wrote.
+    /// Its steps by [`Step::place`]; none for what others wrote.
     pub steps: Vec<Step>,
     /// The step that it stands at.
     pub latest: Option<Step>,
@@ -134,7 +141,7 @@ const fn settled(state: SendState) -> Option<u8> {
 
 /// The step that a message stands at, whatever order its steps came in.
 pub fn latest(steps: &[Step]) -> Option<&Step> {
-    steps.iter().max_by_key(|step| (settled(step.state), step.at_ms, step.state))
+    steps.iter().max_by_key(|step| step.place())
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Session {
             return Ok(View { message, steps: Vec::new(), latest: None });
         }
         let mut steps: Vec<Step> = self.steps(tenant, &message.message_id).await?.into_iter().map(|row| row.step).collect();
-        steps.sort_by_key(|step| (step.at_ms, step.state));
+        steps.sort_by_key(Step::place);
         let latest = latest(&steps).cloned();
         Ok(View { message, steps, latest })
     }

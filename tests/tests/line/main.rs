@@ -12,6 +12,7 @@ mod audit;
 mod books;
 mod browser;
 mod campaign;
+mod codes;
 mod conversation;
 mod dead_letters;
 mod effects;

@@ -8,7 +8,7 @@
 //! | `garbage` | answers `status` (200) with an HTML page |
 //! | `cut` | sends half of the answer's body and closes |
 //! | `dead_hour` | answers 503 to everything for `for_ms` (one hour) |
-//! | `code` | refuses the call with Meta's `code` |
+//! | `code` | refuses the call with Meta's `code`, and `subcode` if given |
 //! | `fail` | accepts the message; its status becomes `failed` with `code` |
 //! | `webhook_delay`, `webhook_duplicate`, `webhook_reorder` | delays a webhook POST by `ms`, posts it twice, reverses its updates |
 //!
@@ -66,6 +66,8 @@ pub(crate) struct Spec {
     pub(crate) status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subcode: Option<u32>,
     #[serde(default)]
     pub(crate) ms: u64,
     #[serde(default)]
@@ -118,7 +120,7 @@ pub(crate) enum Ending {
     Http(u16),
     Garbage(u16),
     Cut,
-    Code(u32),
+    Code(u32, Option<u32>),
 }
 
 /// What strikes one call.
@@ -213,7 +215,7 @@ impl Faults {
                 Kind::Garbage => Ending::Garbage(spec.status.unwrap_or(200)),
                 Kind::Cut => Ending::Cut,
                 Kind::DeadHour => Ending::Http(503),
-                Kind::Code => Ending::Code(spec.code.unwrap_or(1)),
+                Kind::Code => Ending::Code(spec.code.unwrap_or(1), spec.subcode),
                 _ => return false,
             };
             if plan.ending.is_some() || !call.matches(spec) {
@@ -306,7 +308,7 @@ mod tests {
         let faults = faults(serde_json::json!({"kind": "code", "code": 131_048, "count": 2, "to": "15550142"}));
         let other = Call { to: Some("15550143"), ..CALL };
         assert_eq!(faults.plan(other, 0), Plan::default());
-        let hit = Some((When::Before, Ending::Code(131_048)));
+        let hit = Some((When::Before, Ending::Code(131_048, None)));
         assert_eq!([0; 3].map(|now| faults.plan(CALL, now).ending), [hit, hit, None]);
         assert_eq!(faults.list()[0].struck, 2);
     }
