@@ -8,12 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sluice_schemas::codec::{self, Codec, Codecs};
 use sluice_schemas::failpoint::planted;
 use sluice_schemas::ids::TenantId;
-use sluice_schemas::record::{DeadLetter, InputOffset, Journal, Original, Run};
-use sluice_schemas::redrive::Mark;
+use sluice_schemas::record::{Config, DeadLetter, Hold, HoldScope, InputOffset, Journal, Original, Run, owner};
+use sluice_schemas::redrive::{self, Mark};
 use sluice_schemas::time::Millis;
-use sluice_schemas::topics::EVENTS_DEAD_LETTER;
+use sluice_schemas::topics::{self, CONFIG, EVENTS_DEAD_LETTER, HOLDS};
 
+use crate::breaker::{Breaker, Standstill, Trip, apart};
 use crate::chain::{Chain, Context, Emit, Incoming, Poison};
+use crate::letters::PARKED;
 use crate::state::{self, Changes, Read, View};
 use crate::topology::Role;
 
@@ -32,6 +34,9 @@ pub enum Error {
     /// A record of ours cannot be encoded: a bug, not an input.
     #[error("encode: {0}")]
     Encode(#[from] codec::Error),
+    /// Too many records of several tenants cannot be processed; see [`crate::breaker`].
+    #[error("the partition stands still: {0}")]
+    Stopped(String),
     /// A timer's handler panicked: there is no record to bury, and the timer would fire again at once.
     #[error("the chain {0} panicked in a tick")]
     Tick(&'static str),
@@ -43,6 +48,7 @@ impl Error {
         match self {
             Self::State(e) => e.kind(),
             Self::Encode(e) => e.kind(),
+            Self::Stopped(_) => "stopped",
             Self::Tick(_) => "tick",
         }
     }
@@ -54,6 +60,13 @@ pub struct Cell {
     partition: i32,
     chain: Box<dyn Chain>,
     letters: Codec<DeadLetter>,
+    config: Codec<Config>,
+    holds: Codec<Hold>,
+    breaker: Breaker,
+    /// Whether another build ran last: what stood still goes on with the first record or tick.
+    renewed: bool,
+    /// What the breaker says of the record at hand.
+    told: Vec<Emit>,
     /// Next offset of each input, in the order of the topology.
     positions: Vec<i64>,
     sequence: i64,
@@ -79,12 +92,18 @@ impl Cell {
         journal: &Journal,
     ) -> Result<Self, Error> {
         chain.load(committed)?;
+        let breaker = Breaker::load(committed)?;
         let position = |topic: &&str| journal.inputs.iter().find(|input| input.topic == **topic).map_or(0, |input| input.offset);
         Ok(Self {
             role,
             partition,
             chain,
             letters: codecs.of(),
+            config: codecs.of(),
+            holds: codecs.of(),
+            breaker,
+            renewed: journal.sequence > 0 && journal.build != crate::BUILD,
+            told: Vec::new(),
             positions: role.reads.iter().map(position).collect(),
             sequence: journal.sequence,
             clock: Millis(journal.clock_ms),
@@ -100,12 +119,23 @@ impl Cell {
     /// Feeds a record of input number `input`, read while the wall clock showed `wall`. What it writes is in
     /// [`Cell::outputs`]. Returns why it went to the dead letters, if it did.
     pub fn record(&mut self, committed: &dyn Read, input: usize, incoming: &Incoming<'_>, wall: Millis) -> Result<Option<Poison>, Error> {
+        if let Some(why) = self.stopped().filter(|_| incoming.topic != CONFIG) {
+            return Err(Error::Stopped(why.reason.clone()));
+        }
         let role = self.role.name;
         // A producer's clock that runs ahead must not carry the partition's clock with it.
         let clamped = incoming.at > wall;
         let now = self.clock.max(incoming.at.min(wall));
         self.note(input as i32, now, clamped);
         self.positions[input] = incoming.offset + 1;
+        self.let_go(committed, now, incoming)?;
+        if let Some(poison) = self.parked(incoming) {
+            self.changes.savepoint();
+            self.out.clear();
+            self.bury(incoming, &poison)?;
+            self.out.append(&mut self.told);
+            return Ok(Some(poison));
+        }
         let mark = Mark::find(incoming.headers);
         let poison = self.attempt(committed, now, |chain, cx| match &mark {
             Some(mark) if mark.role != role || !first(cx, mark) => Ok(()),
@@ -114,7 +144,102 @@ impl Cell {
         if let Some(poison) = &poison {
             self.bury(incoming, poison)?;
         }
+        self.count(committed, now, incoming, poison.as_ref())?;
+        self.out.append(&mut self.told);
         Ok(poison)
+    }
+
+    /// Why nothing but configuration may be fed, if so.
+    pub fn stopped(&self) -> Option<&Standstill> {
+        self.breaker.stopped().filter(|_| !self.renewed)
+    }
+
+    /// What ends a standstill: another build, or a person's word in the configuration.
+    fn let_go(&mut self, committed: &dyn Read, now: Millis, incoming: &Incoming<'_>) -> Result<(), Error> {
+        if std::mem::take(&mut self.renewed) {
+            for tenant in self.breaker.tenants() {
+                self.unpark(committed, now, tenant, "another build reads it")?;
+            }
+            apart(committed, &mut self.changes, |view| self.breaker.resume(view))?;
+        }
+        if incoming.topic != CONFIG {
+            return Ok(());
+        }
+        // One that cannot be decoded is the chain's to bury.
+        let Ok(config) = self.config.decode(incoming.value) else { return Ok(()) };
+        let since = |standstill: &Standstill| standstill.since_ms <= config.at_ms;
+        match (config.kind.as_str(), config.name.as_str()) {
+            ("lift", name)
+                if name.strip_prefix("chain/") == Some(self.role.name) && self.breaker.parked(config.tenant).is_some_and(since) =>
+            {
+                self.unpark(committed, now, config.tenant, "lifted by a person")
+            }
+            ("resume", name) if name == self.role.name && self.breaker.stopped().is_some_and(since) => {
+                tracing::info!(chain = self.role.name, partition = self.partition, "the partition goes on");
+                apart(committed, &mut self.changes, |view| self.breaker.resume(view))?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unpark(&mut self, committed: &dyn Read, now: Millis, tenant: TenantId, why: &str) -> Result<(), Error> {
+        match apart(committed, &mut self.changes, |view| self.breaker.unpark(tenant, view))? {
+            Some(standstill) => self.tell(now, tenant, &standstill, Some(why)),
+            None => Ok(()),
+        }
+    }
+
+    /// The letter of a record whose tenant is parked. What could not be redriven from a letter is processed all the same.
+    fn parked(&self, incoming: &Incoming<'_>) -> Option<Poison> {
+        if self.breaker.is_quiet() || redrive::target(self.role.name, incoming.topic).is_err() {
+            return None;
+        }
+        let tenant = owner(TenantId::UNKNOWN, incoming.key);
+        let standstill = self.breaker.parked(tenant)?;
+        Some(Poison { stage: self.role.name, kind: PARKED, detail: standstill.reason.clone(), tenant })
+    }
+
+    fn count(&mut self, committed: &dyn Read, now: Millis, incoming: &Incoming<'_>, poison: Option<&Poison>) -> Result<(), Error> {
+        let Some(poison) = poison else {
+            if self.breaker.processed(now) {
+                apart(committed, &mut self.changes, |view| self.breaker.keep(view))?;
+            }
+            return Ok(());
+        };
+        let tenant = owner(poison.tenant, incoming.key);
+        let tripped = apart(committed, &mut self.changes, |view| self.breaker.dead(now, tenant, poison.kind, view))?;
+        match tripped {
+            Some((Trip::Tenant(tenant), why)) => {
+                tracing::error!(chain = self.role.name, partition = self.partition, %tenant, "a tenant is parked: {}", why.reason);
+                self.tell(now, tenant, &why, None)
+            }
+            Some((Trip::Partition, why)) => {
+                tracing::error!(chain = self.role.name, partition = self.partition, "the partition stands still: {}", why.reason);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Shows a parked tenant among what waits for a person, or takes it off there.
+    fn tell(&mut self, now: Millis, tenant: TenantId, standstill: &Standstill, lifted: Option<&str>) -> Result<(), Error> {
+        let hold = Hold {
+            tenant,
+            scope: HoldScope::Chain,
+            name: self.role.name.to_owned(),
+            code: None,
+            detail: Some(standstill.reason.clone()),
+            since_ms: standstill.since_ms,
+            until_ms: -1,
+            refusals: 0,
+            probe: None,
+            lifted: lifted.map(str::to_owned),
+            at_ms: now.0,
+        };
+        let key = topics::key(tenant, &format_args!("{}/{}", hold.scope.name(), hold.name));
+        self.told.push(Emit { topic: HOLDS, key: key.into_bytes(), value: self.holds.encode(&hold)? });
+        Ok(())
     }
 
     /// Fires the timers due at `wall`.
@@ -128,9 +253,9 @@ impl Cell {
         poison.map_or(Ok(()), |_| Err(Error::Tick(self.role.name)))
     }
 
-    /// When [`Cell::tick`] wants to be called next.
+    /// When [`Cell::tick`] wants to be called next; never, while the partition stands still.
     pub fn due(&self) -> Option<Millis> {
-        self.chain.due()
+        if self.stopped().is_some() { None } else { self.chain.due() }
     }
 
     /// Runs the chain once; a failure or panic leaves no trace in changes and outputs.
@@ -256,6 +381,7 @@ impl Cell {
         self.out.clear();
         if std::mem::take(&mut self.suspect) {
             self.chain.load(committed)?;
+            self.breaker = Breaker::load(committed)?;
             self.loaded = true;
         }
         Ok(())
@@ -368,6 +494,101 @@ mod tests {
         assert_eq!(state.get(&[1, b'n']).expect("reads").as_deref(), Some(2_u64.to_be_bytes().as_slice()));
         cell.record(&state, 0, &incoming(3, 10, b"c"), Millis(20)).expect("goes on");
         assert!(!commit(&mut cell, &mut state).loaded);
+    }
+
+    /// Takes every record but `bad` ones.
+    struct Picky;
+
+    impl Chain for Picky {
+        fn load(&mut self, _: &dyn Read) -> Result<(), state::Error> {
+            Ok(())
+        }
+
+        fn record(&mut self, cx: &mut Context<'_>, record: &Incoming<'_>) -> Result<(), Poison> {
+            match record.value {
+                b"bad" => Err(Poison { stage: "dedup", kind: "datum", detail: String::new(), tenant: TenantId::UNKNOWN }),
+                value => {
+                    cx.emit("events", record.key, value.to_vec());
+                    Ok(())
+                }
+            }
+        }
+
+        fn tick(&mut self, _: &mut Context<'_>) {}
+
+        fn due(&self) -> Option<Millis> {
+            Some(Millis(0))
+        }
+    }
+
+    const ONE: TenantId = TenantId::from_bytes([1; 16]);
+    const TWO: TenantId = TenantId::from_bytes([2; 16]);
+
+    fn picky(state: &Memory, journal: &Journal) -> Cell {
+        let role = topology::role("intake").expect("a chain");
+        Cell::revive(role, 0, &Codecs::unregistered(), Box::new(Picky), state, journal).expect("revives")
+    }
+
+    /// Feeds one record of a tenant at its offset; gives the error kind of its letter, and where its outputs went.
+    fn feed(cell: &mut Cell, state: &Memory, offset: i64, tenant: TenantId, value: &[u8]) -> (Option<&'static str>, Vec<&'static str>) {
+        let key = topics::key(tenant, &"k").into_bytes();
+        let incoming = Incoming { key: &key, ..incoming(offset, offset, value) };
+        let poison = cell.record(state, 0, &incoming, Millis(offset)).expect("goes on");
+        (poison.map(|poison| poison.kind), cell.outputs().iter().map(|emit| emit.topic).collect())
+    }
+
+    fn word(cell: &mut Cell, state: &Memory, offset: i64, tenant: TenantId, kind: &str, name: &str) -> Vec<&'static str> {
+        let config = Config { tenant, kind: kind.into(), name: name.into(), version: 1, value: None, at_ms: offset };
+        let value = Codecs::unregistered().of().encode(&config).expect("encodes");
+        let incoming = Incoming { topic: CONFIG, ..incoming(offset, offset, &value) };
+        cell.record(state, 2, &incoming, Millis(offset)).expect("goes on");
+        cell.outputs().iter().map(|emit| emit.topic).collect()
+    }
+
+    #[test]
+    fn a_parked_tenants_records_wait_as_letters_until_a_persons_word_and_others_go_on() {
+        let mut state = Memory::default();
+        let mut cell = picky(&state, &Journal::default());
+        for offset in 0..999 {
+            assert_eq!(feed(&mut cell, &state, offset, ONE, b"bad").0, Some("datum"));
+        }
+        let journal = commit(&mut cell, &mut state);
+        // What was counted survives the process.
+        cell = picky(&state, &journal);
+        assert_eq!(feed(&mut cell, &state, 999, ONE, b"bad"), (Some("datum"), vec![EVENTS_DEAD_LETTER, HOLDS]));
+        let journal = commit(&mut cell, &mut state);
+        cell = picky(&state, &journal);
+        assert_eq!(feed(&mut cell, &state, 1_000, ONE, b"good"), (Some(PARKED), vec![EVENTS_DEAD_LETTER]));
+        assert_eq!(feed(&mut cell, &state, 1_001, TWO, b"good"), (None, vec!["events"]));
+        assert_eq!(word(&mut cell, &state, 1_002, TWO, "lift", "chain/intake"), ["events"], "another tenant's word");
+        assert_eq!(word(&mut cell, &state, 500, ONE, "lift", "chain/intake"), ["events"], "a word about an earlier standstill");
+        assert_eq!(word(&mut cell, &state, 1_003, ONE, "lift", "chain/intake"), ["events", HOLDS]);
+        assert_eq!(feed(&mut cell, &state, 1_004, ONE, b"good"), (None, vec!["events"]));
+    }
+
+    #[test]
+    fn a_partition_stands_still_for_all_but_configuration_until_a_word_or_another_build() {
+        let mut state = Memory::default();
+        let mut cell = picky(&state, &Journal::default());
+        for offset in 0..1_000 {
+            feed(&mut cell, &state, offset, if offset % 2 == 0 { ONE } else { TWO }, b"bad");
+        }
+        assert!(cell.stopped().is_some() && cell.due().is_none());
+        let refused = cell.record(&state, 0, &incoming(1_000, 1_000, b"good"), Millis(1_000)).expect_err("stands still");
+        assert_eq!(refused.kind(), "stopped");
+        let journal = commit(&mut cell, &mut state);
+        assert_eq!(journal.inputs[0].offset, 1_000, "the refused record was not taken");
+        let mut other = picky(&state, &Journal { build: "another".into(), ..journal.clone() });
+        assert!(other.stopped().is_none());
+        assert_eq!(feed(&mut other, &state, 1_000, ONE, b"good").0, None);
+        cell = picky(&state, &journal);
+        assert!(cell.stopped().is_some());
+        word(&mut cell, &state, 1_001, TenantId::UNKNOWN, "resume", "ledger");
+        assert!(cell.stopped().is_some(), "another chain's word");
+        word(&mut cell, &state, 1_002, TenantId::UNKNOWN, "resume", "intake");
+        assert_eq!(feed(&mut cell, &state, 1_003, ONE, b"good").0, None);
+        let journal = commit(&mut cell, &mut state);
+        assert!(picky(&state, &journal).stopped().is_none());
     }
 
     #[test]

@@ -14,15 +14,18 @@ static LETTERS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     }
 });
 
+/// Kind of the letters of a parked tenant: nobody looked at them.
+pub const PARKED: &str = "parked";
+
 /// What each stage of a role can give up over, beside a record that cannot be decoded or encoded.
 const KINDS: &[(&str, &str, &[&str])] = &[
     ("intake", "dedup", &["unattributed", "json"]),
     ("intake", "conversation", &["command"]),
     ("intake", "quote", &["decision"]),
     ("intake", "configuration", &[]),
-    ("intake", "intake", &["panic"]),
-    ("ledger", "ledger", &["panic"]),
-    ("reconcile", "reconcile", &["panic"]),
+    ("intake", "intake", &["panic", PARKED]),
+    ("ledger", "ledger", &["panic", PARKED]),
+    ("reconcile", "reconcile", &["panic", PARKED]),
     ("expand", "expand", &[]),
     ("archive", "archive", &[]),
     ("tally", "tally", &[]),

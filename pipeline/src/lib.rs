@@ -1,6 +1,7 @@
 //! Why: the topology, the stages, the chains that compose them, the runner that moves them in transactions, and the
 //! effects at the edge. Start at [`topology`].
 
+pub mod breaker;
 pub mod cell;
 pub mod chain;
 pub mod domain;

@@ -2,7 +2,6 @@
 
 use sluice_connectors::postgres::attention::{self, Attention, Decider, Verdict};
 use sluice_schemas::ids::SendId;
-use sluice_schemas::meta::codes;
 use uuid::Uuid;
 
 use super::paging::{self, Paging};
@@ -22,8 +21,8 @@ pub async fn holds(app: &State, actor: &Actor) -> Result<Vec<Hold>, Error> {
 }
 
 fn shown(hold: attention::Hold) -> Hold {
-    let (meaning, remedy) = codes::explained(hold.code);
-    let cause = meaning.map(str::to_owned).or(hold.detail).unwrap_or_else(|| "Meta refused a send".to_owned());
+    let cause = hold.cause().unwrap_or("Meta refused a send").to_owned();
+    let remedy = hold.remedy();
     Hold {
         scope: hold.scope,
         name: hold.name,

@@ -3,7 +3,6 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sluice_connectors::postgres::attention::{self, Decider, Hold};
-use sluice_schemas::meta::codes;
 
 use super::output::Form;
 use super::{actor, connect, input, tenant};
@@ -32,7 +31,7 @@ enum Verb {
     #[command(after_help = "Example: sluice holds lift number 106540352242922 --tenant acme --reason 'Meta restored the number'")]
     Lift {
         /// What is held
-        #[arg(value_parser = ["number", "account", "app", "template", "flow"])]
+        #[arg(value_parser = ["number", "account", "app", "template", "flow", "chain"])]
         scope: String,
         /// Which one, as `list` shows it
         name: String,
@@ -64,9 +63,8 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
 }
 
 fn shown(hold: &Hold) -> Value {
-    let (meaning, remedy) = codes::explained(hold.code);
     let mut value = json!(hold);
-    value["cause"] = json!(meaning.or(hold.detail.as_deref()));
-    value["remedy"] = json!(remedy);
+    value["cause"] = json!(hold.cause());
+    value["remedy"] = json!(hold.remedy());
     value
 }

@@ -13,6 +13,7 @@ mod letters;
 mod number;
 mod opt_outs;
 mod output;
+mod partition;
 mod price;
 mod quarantine;
 mod replay;
@@ -75,6 +76,9 @@ pub enum Verb {
     /// Shows what sends wait for, and lifts it
     #[command(after_help = "Example: sluice holds list --tenant acme")]
     Holds(holds::Args),
+    /// Lets a partition go on that stands still
+    #[command(after_help = "Example: sluice partition resume --chain intake --partition 3 --reason 'build 1.4.2 reads them'")]
+    Partition(partition::Args),
     /// Shows who wants no offers, and notes it
     #[command(after_help = "Example: sluice opt-outs list --tenant acme")]
     OptOuts(opt_outs::Args),
@@ -99,6 +103,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Replay(args) => replay::run(config, args).await,
         Verb::Audit(args) => audit::run(config, args).await,
         Verb::Holds(args) => holds::run(config, args).await,
+        Verb::Partition(args) => partition::run(config, args).await,
         Verb::OptOuts(args) => opt_outs::run(config, args).await,
         Verb::Quarantine(args) => quarantine::run(config, args).await,
     };

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_schemas::ids::{CampaignId, SendId};
+use sluice_schemas::meta::codes;
+use sluice_schemas::record::HoldScope;
 
 use super::{Error, Pool, Result, Transaction, audit, config};
 
@@ -54,7 +56,7 @@ pub async fn attention(transaction: &Transaction, after: Option<(Timestamp, Send
 /// What sends wait for.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Hold {
-    /// `number`, `account`, `app`, `template`, `flow`.
+    /// `number`, `account`, `app`, `template`, `flow`, `chain`.
     pub scope: String,
     /// Which one of its scope.
     pub name: String,
@@ -68,6 +70,21 @@ pub struct Hold {
     pub until: Option<Timestamp>,
     /// Refusals so far.
     pub refusals: i32,
+}
+
+/// What is done about a parked tenant.
+const UNPARK: &str = "mend what fails (`sluice dead-letters list`), lift the hold, then redrive the dead letters of kind `parked`";
+
+impl Hold {
+    /// What is wrong, in words.
+    pub fn cause(&self) -> Option<&str> {
+        codes::explained(self.code).0.or(self.detail.as_deref())
+    }
+
+    /// What a person does about it, if anything.
+    pub fn remedy(&self) -> Option<&'static str> {
+        if self.scope == HoldScope::Chain.name() { Some(UNPARK) } else { codes::explained(self.code).1 }
+    }
 }
 
 /// What holds sends of the transaction's tenant, the oldest first.

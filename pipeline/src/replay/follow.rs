@@ -13,8 +13,8 @@ use crate::chain::Incoming;
 /// One thing that happened to the chain.
 #[derive(Debug, Clone, Copy)]
 pub enum Turn<'a> {
-    /// Its memory was built anew from the state of the last transaction.
-    Loaded,
+    /// Its memory was built anew from the state of the last transaction; whether by another build than that transaction's.
+    Loaded(bool),
     /// A record of input number `input` at clock `now`.
     Record {
         /// Index into the inputs of the topology.
@@ -37,6 +37,8 @@ pub struct Follower {
     journals: Log,
     inputs: Vec<Input>,
     sequence: i64,
+    /// Of the transaction played last.
+    build: Option<String>,
     clock: Millis,
     stamp: Millis,
     /// The transaction that comes next, once it is read, with its timestamp.
@@ -56,6 +58,7 @@ impl Follower {
             journals,
             inputs: source.role.reads.iter().map(|topic| Input::new(topic, position(topic))).collect(),
             sequence: after.sequence,
+            build: (after.sequence > 0).then(|| after.build.clone()),
             clock: Millis(after.clock_ms),
             stamp: Millis(0),
             next: None,
@@ -97,13 +100,13 @@ impl Follower {
         self.peek()?;
         let Some((journal, stamp)) = self.next.take() else { return Ok(None) };
         if journal.loaded {
-            take(Turn::Loaded)?;
+            take(Turn::Loaded(self.build.as_ref().is_some_and(|build| *build != journal.build)))?;
         }
         for run in &journal.runs {
             self.run(&journal, run, take)?;
         }
         self.check(&journal)?;
-        (self.sequence, self.stamp) = (journal.sequence, stamp);
+        (self.sequence, self.stamp, self.build) = (journal.sequence, stamp, Some(journal.build.clone()));
         Ok(Some(journal))
     }
 

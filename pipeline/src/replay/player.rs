@@ -39,7 +39,10 @@ impl<'a> Player<'a> {
     /// Lets it happen; returns what the chain writes.
     pub fn take(&mut self, turn: Turn<'_>) -> Result<&[Emit], Error> {
         match turn {
-            Turn::Loaded => {
+            Turn::Loaded(rebuilt) => {
+                if rebuilt {
+                    self.last.build.clear();
+                }
                 self.cell = Cell::revive(self.role, self.partition, &self.codecs, (self.make)(), &self.state, &self.last)?;
                 return Ok(&[]);
             }

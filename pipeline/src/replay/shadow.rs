@@ -247,7 +247,7 @@ fn count(totals: &mut Totals, turn: &Turn<'_>, inside: bool) {
 /// The clock of what has one.
 const fn at(turn: &Turn<'_>) -> Option<Millis> {
     match turn {
-        Turn::Loaded => None,
+        Turn::Loaded(_) => None,
         Turn::Record { now, .. } | Turn::Tick(now) => Some(*now),
     }
 }

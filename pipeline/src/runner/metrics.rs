@@ -27,6 +27,7 @@ metric! {
     AGE: GaugeVec = register_gauge_vec!("sluice_stage_event_age_seconds", "Age of the newest record processed.", &["chain"]);
     RESTORE: GaugeVec = register_gauge_vec!("sluice_stage_restore_seconds", "Duration of the last restore.", &["chain"]);
     STATE: IntGaugeVec = register_int_gauge_vec!("sluice_stage_state_bytes", "State on disk.", &["chain"]);
+    STOPPED: IntGaugeVec = register_int_gauge_vec!("sluice_stage_partitions_stopped", "Partitions that stand still because records of several tenants cannot be processed.", &["chain"]);
     PARTITIONS: IntGaugeVec = register_int_gauge_vec!("sluice_stage_partitions", "Partitions assigned.", &["chain"]);
 }
 
@@ -45,6 +46,7 @@ pub struct Metrics {
     pub(super) restore_seconds: Gauge,
     pub(super) state_bytes: IntGauge,
     pub(super) partitions: IntGauge,
+    pub(super) stopped: IntGauge,
     dead: IntCounter,
 }
 
@@ -62,6 +64,7 @@ impl Metrics {
             event_age_seconds: AGE.with_label_values(&[chain]),
             restore_seconds: RESTORE.with_label_values(&[chain]),
             state_bytes: STATE.with_label_values(&[chain]),
+            stopped: STOPPED.with_label_values(&[chain]),
             partitions: PARTITIONS.with_label_values(&[chain]),
         }
     }

@@ -145,6 +145,7 @@ fn once(setup: &Setup, stop: &Stop) -> Result<(), Error> {
     };
     let result = runner.drive(stop);
     runner.metrics.partitions.set(0);
+    runner.metrics.stopped.set(0);
     (setup.ready)(false);
     result
 }
@@ -248,6 +249,11 @@ impl Runner<'_> {
             }
         }
         self.consumer.assign(&list).map_err(kafka::Error::from)?;
+        self.metrics.stopped.set(0);
+        let out = Out { setup: self.setup, names: &self.names, producer: &self.producer, metrics: &self.metrics };
+        for partition in self.partitions.values_mut() {
+            partition.obey(&self.consumer, &out)?;
+        }
         self.metrics.restore_seconds.set(started.elapsed().as_secs_f64());
         self.metrics.partitions.set(partitions.len() as i64);
         tracing::info!(
@@ -312,6 +318,7 @@ impl Runner<'_> {
             partition.record(input, &incoming, wall, &out)?;
             window.records += 1;
             window.bytes += partition.bytes - before;
+            partition.obey(consumer, &out)?;
             metrics.event_age_seconds.set(wall.since(at) as f64 / 1000.0);
             if partition.cell.suspect() {
                 return Ok(true);

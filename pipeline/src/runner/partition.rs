@@ -1,9 +1,13 @@
 //! One partition of a chain between Kafka and its store: sends what the cell writes, applies what was committed.
 
-use sluice_connectors::kafka::transaction::Producer;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer as _;
+use sluice_connectors::kafka;
+use sluice_connectors::kafka::transaction::{Consumer, Producer};
 use sluice_schemas::failpoint::{hit, planted};
 use sluice_schemas::record::Journal;
 use sluice_schemas::time::Millis;
+use sluice_schemas::topics::CONFIG;
 
 use super::{Error, Metrics, Names, Setup};
 use crate::cell::Cell;
@@ -20,6 +24,8 @@ pub(super) struct Partition {
     /// Bytes written in this transaction.
     pub bytes: usize,
     pub place: state::Position,
+    /// Whether its inputs but the configuration are paused.
+    paused: bool,
     forgot_on: u16,
 }
 
@@ -33,7 +39,7 @@ pub(super) struct Out<'a> {
 
 impl Partition {
     pub(super) const fn new(id: i32, cell: Cell, store: Store, place: state::Position) -> Self {
-        Self { id, cell, store, bytes: 0, place, forgot_on: 0 }
+        Self { id, cell, store, bytes: 0, place, paused: false, forgot_on: 0 }
     }
 
     pub(super) fn record(&mut self, input: usize, incoming: &Incoming<'_>, wall: Millis, out: &Out<'_>) -> Result<(), Error> {
@@ -47,6 +53,23 @@ impl Partition {
     pub(super) fn tick(&mut self, wall: Millis, out: &Out<'_>) -> Result<(), Error> {
         self.cell.tick(&self.store, wall)?;
         self.flush(out)
+    }
+
+    /// Pauses what a partition that stands still must not read, and reads it again afterwards.
+    pub(super) fn obey(&mut self, consumer: &Consumer, out: &Out<'_>) -> Result<(), Error> {
+        let stopped = self.cell.stopped().is_some();
+        if stopped == self.paused {
+            return Ok(());
+        }
+        let mut inputs = TopicPartitionList::new();
+        for (topic, name) in out.setup.role.reads.iter().zip(&out.names.inputs).filter(|(topic, _)| **topic != CONFIG) {
+            tracing::debug!(topic, partition = self.id, stopped, "input");
+            inputs.add_partition(name, self.id);
+        }
+        if stopped { consumer.pause(&inputs) } else { consumer.resume(&inputs) }.map_err(kafka::Error::from)?;
+        self.paused = stopped;
+        out.metrics.stopped.add(if stopped { 1 } else { -1 });
+        Ok(())
     }
 
     fn flush(&mut self, out: &Out<'_>) -> Result<(), Error> {

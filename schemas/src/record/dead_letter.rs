@@ -120,8 +120,8 @@ impl DeadLetter {
     }
 }
 
-/// A record that cannot be decoded does not say whose it is, but its key does: every key begins with the tenant.
-fn owner(said: TenantId, key: &[u8]) -> TenantId {
+/// Whose a record is: as `said`, else by its key, which always begins with the tenant. One that cannot be decoded does not say it itself.
+pub fn owner(said: TenantId, key: &[u8]) -> TenantId {
     if said != TenantId::UNKNOWN {
         return said;
     }

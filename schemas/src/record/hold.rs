@@ -10,7 +10,8 @@ pub struct Hold {
     pub tenant: TenantId,
     /// What waits.
     pub scope: HoldScope,
-    /// Which one of its scope: phone number id, WhatsApp Business account, `-` for the app, `name/language` of a template, flow id.
+    /// Which one of its scope: phone number id, WhatsApp Business account, `-` for the app, `name/language` of a template, flow id,
+    /// role of a chain.
     pub name: String,
     /// Meta's error code, if an answer was the cause.
     pub code: Option<i32>,
@@ -44,5 +45,7 @@ named! {
         Template = "template",
         /// Every message with this flow.
         Flow = "flow",
+        /// Everything of the tenant that this chain reads: too much of it could not be processed.
+        Chain = "chain",
     }
 }

@@ -51,7 +51,7 @@ mod state;
 pub use campaign::{Control, ControlState, Demand};
 pub use configuration::Config;
 pub use conversation::{Command, Conversation, Quote};
-pub use dead_letter::{DeadLetter, Failure, Header, Original};
+pub use dead_letter::{DeadLetter, Failure, Header, Original, owner};
 pub use event::{Event, RawEvent};
 pub use hold::{Hold, HoldScope};
 pub use journal::{InputOffset, Journal, Run};

@@ -194,7 +194,10 @@ impl Run<'_> {
     fn wait(&mut self, until: Instant) -> anyhow::Result<()> {
         loop {
             self.arena.fleet.tend()?;
-            while let Some(due) = self.later.iter().position(|(at, _)| *at <= Instant::now()) {
+            // The registry needs its database, and whoever waits for it here lets nobody else come back.
+            let away = self.later.iter().any(|(_, later)| matches!(later, Later::Engine(_)));
+            let due = |(at, later): &(Instant, Later)| *at <= Instant::now() && !(away && matches!(later, Later::Registry));
+            while let Some(due) = self.later.iter().position(due) {
                 let (_, later) = self.later.swap_remove(due);
                 self.undo(later)?;
             }
@@ -230,11 +233,11 @@ impl Run<'_> {
             Act::Skew { ms } => self.arena.fleet.kill(0, vec![("SLUICE_CLOCK_OFFSET_MS", ms.to_string())]),
             Act::Forget { restart } => {
                 self.arena.fleet.kill(0, armed(restart))?;
-                std::fs::remove_dir_all(self.arena.system.dir().join("state")).or_else(missing)
+                self.stores()?.iter().try_for_each(|folder| std::fs::remove_dir_all(folder).or_else(missing))
             }
             Act::Damage => {
                 self.arena.fleet.kill(0, Vec::new())?;
-                damage(&self.arena.system.dir().join("state"))
+                self.stores()?.iter().try_for_each(|folder| damage(folder))
             }
             Act::Join(n) => {
                 self.arena.fleet.want(*n);
@@ -270,6 +273,13 @@ impl Run<'_> {
         }
     }
 
+    /// The state folders of the first instance: a store that is in use may not be touched.
+    fn stores(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let Ok(entries) = std::fs::read_dir(self.arena.system.dir().join("state")) else { return Ok(Vec::new()) };
+        let folders = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(folders.into_iter().filter(|folder| folder.to_string_lossy().ends_with("-0")).collect())
+    }
+
     fn undo(&mut self, later: Later) -> anyhow::Result<()> {
         match later {
             Later::Engine(engine) => match self.arena.stack.state(engine)? {
@@ -288,6 +298,8 @@ impl Run<'_> {
     fn heal(&mut self) -> anyhow::Result<()> {
         tell(&format!("{:>5} ms everything is put right", self.begun.elapsed().as_millis()));
         self.arena.system.meta_delete("/_sim/faults")?;
+        // Engines last in the list, and so the first to come back: the registry waits for its database.
+        self.later.sort_by_key(|(_, later)| matches!(later, Later::Engine(_)));
         while let Some((at, later)) = self.later.pop() {
             if matches!(later, Later::Veil(_)) {
                 // A restore has to meet it, and that takes a start.

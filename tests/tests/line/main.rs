@@ -28,6 +28,7 @@ mod replay;
 mod scale;
 mod schemas;
 mod shadow;
+mod standstill;
 mod travel;
 mod verbs;
 mod volume;

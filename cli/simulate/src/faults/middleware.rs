@@ -91,9 +91,7 @@ async fn end(ending: Ending, response: Option<Response>, connection: &Connection
             let page = "<!DOCTYPE html><html><body><h1>Sorry, something went wrong.</h1></body></html>";
             (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
         }
-        Ending::Code(code, subcode) => {
-            Refusal { code, subcode, details: "the simulator was asked for this fault".into() }.into_response()
-        }
+        Ending::Code(code, subcode) => Refusal { code, subcode, details: "the simulator was asked for this fault".into() }.into_response(),
         Ending::Cut => cut(response.unwrap_or_default()).await,
     }
 }

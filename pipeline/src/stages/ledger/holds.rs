@@ -87,7 +87,7 @@ impl Holds {
                 some => some,
             },
             HoldScope::App => of(&|_| true),
-            HoldScope::Template | HoldScope::Flow => Vec::new(),
+            HoldScope::Template | HoldScope::Flow | HoldScope::Chain => Vec::new(),
         }
     }
 

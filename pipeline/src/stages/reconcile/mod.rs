@@ -12,7 +12,7 @@ use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::ids::{SendId, TenantId};
 use sluice_schemas::record::{EarlyStatus, Event, LedgerEntry, Message, SendState, StateEarly, StateMessage};
 use sluice_schemas::time::Millis;
-use sluice_schemas::topics::{self, MESSAGES, SEND_LEDGER};
+use sluice_schemas::topics::{self, CONFIG, MESSAGES, SEND_LEDGER};
 
 use crate::chain::{Chain, Context, Incoming, Poison};
 use crate::domain::callback::Keys;
@@ -245,6 +245,10 @@ impl Chain for Reconcile {
         if record.topic == SEND_LEDGER {
             let entry = self.entry.decode(record.value).map_err(bad(TenantId::UNKNOWN))?;
             return self.ledger(cx, entry);
+        }
+        // It has no configuration of its own; its cell listens there for what lets it go on.
+        if record.topic == CONFIG {
+            return Ok(());
         }
         let event = self.event.decode(record.value).map_err(bad(TenantId::UNKNOWN))?;
         if event.kind == "status" { self.status(cx, &event) } else { Ok(()) }
