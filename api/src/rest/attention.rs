@@ -27,7 +27,7 @@ pub(super) async fn holds(State(app): State<crate::State>, actor: Actor) -> Resu
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lift {
-    /// `number`, `account`, `app`, `template`, `flow`, `chain`.
+    /// `number`, `account`, `app`, `template`, `flow`, `portfolio`, `chain`.
     scope: String,
     /// Which one of its scope.
     name: String,

@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 /// What sends wait for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Hold {
-    /// `number`, `account`, `app`, `template`, `flow`, `chain`.
+    /// `number`, `account`, `app`, `template`, `flow`, `portfolio`, `chain`.
     pub scope: String,
     /// Which one of its scope.
     pub name: String,

@@ -31,7 +31,7 @@ enum Verb {
     #[command(after_help = "Example: sluice holds lift number 106540352242922 --tenant acme --reason 'Meta restored the number'")]
     Lift {
         /// What is held
-        #[arg(value_parser = ["number", "account", "app", "template", "flow", "chain"])]
+        #[arg(value_parser = ["number", "account", "app", "template", "flow", "portfolio", "chain"])]
         scope: String,
         /// Which one, as `list` shows it
         name: String,

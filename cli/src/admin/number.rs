@@ -58,6 +58,12 @@ struct Add {
     /// Messages per second that Meta allows, in and out together [default for a new number: 80]
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
     rate: Option<i32>,
+    /// Business portfolio: its numbers share one messaging limit [default: the business account]
+    #[arg(long, value_parser = input::digits)]
+    portfolio: Option<String>,
+    /// People whom the portfolio may reach a day outside open windows; Meta tells changes by webhook [default: no limit]
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    messaging_limit: Option<i32>,
     /// Whether it sends [default for a new number: active]
     #[arg(long, value_parser = ["active", "held", "disabled"])]
     status: Option<String>,
@@ -69,7 +75,8 @@ struct Add {
     token_file: Option<PathBuf>,
 }
 
-const COLUMNS: [&str; 7] = ["channel", "account", "waba_id", "display_phone_number", "messages_per_second", "home", "status"];
+const COLUMNS: [&str; 8] =
+    ["channel", "account", "waba_id", "display_phone_number", "messages_per_second", "messaging_limit", "home", "status"];
 
 /// Runs the verb.
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
@@ -98,7 +105,8 @@ async fn put(config: &Config, form: Form, add: Add) -> Result<(), Failure> {
     if let (Some(keys), Some(token)) = (&keys, &token) {
         numbers::set_token(&transaction, keys, &number.channel, &number.account, token).await?;
     }
-    let detail = json!({"status": number.status, "messages_per_second": number.messages_per_second, "token": token.is_some()});
+    let detail = json!({"status": number.status, "messages_per_second": number.messages_per_second,
+        "messaging_limit": number.messaging_limit, "token": token.is_some()});
     audit::record(&transaction, &actor(), "number.put", &number.account, &detail).await?;
     let stored = numbers::get(&transaction, &number.channel, &number.account).await?;
     transaction.commit().await?;
@@ -148,6 +156,8 @@ async fn merged(transaction: &Transaction, add: &Add) -> Result<settings::Number
         display_phone_number: add.display.clone().or_else(|| old.as_ref().and_then(|old| old.display_phone_number.clone())),
         home,
         messages_per_second: add.rate.or(old.as_ref().map(|old| old.messages_per_second)).unwrap_or(80),
+        portfolio_id: add.portfolio.clone().or_else(|| old.as_ref().and_then(|old| old.portfolio_id.clone())),
+        messaging_limit: add.messaging_limit.or(old.as_ref().and_then(|old| old.messaging_limit)),
         status: add.status.clone().or_else(|| old.map(|old| old.status)).unwrap_or_else(|| "active".into()),
     })
 }

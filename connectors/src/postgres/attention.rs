@@ -56,7 +56,7 @@ pub async fn attention(transaction: &Transaction, after: Option<(Timestamp, Send
 /// What sends wait for.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Hold {
-    /// `number`, `account`, `app`, `template`, `flow`, `chain`.
+    /// `number`, `account`, `app`, `template`, `flow`, `portfolio`, `chain`.
     pub scope: String,
     /// Which one of its scope.
     pub name: String,
@@ -75,6 +75,9 @@ pub struct Hold {
 /// What is done about a parked tenant.
 const UNPARK: &str = "mend what fails (`sluice dead-letters list`), lift the hold, then redrive the dead letters of kind `parked`";
 
+/// What is done about a messaging limit.
+const WIDEN: &str = "it goes on by itself as the 24 hours of people pass; Meta raises the limit of a portfolio that uses half of it in good quality";
+
 impl Hold {
     /// What is wrong, in words.
     pub fn cause(&self) -> Option<&str> {
@@ -83,7 +86,11 @@ impl Hold {
 
     /// What a person does about it, if anything.
     pub fn remedy(&self) -> Option<&'static str> {
-        if self.scope == HoldScope::Chain.name() { Some(UNPARK) } else { codes::explained(self.code).1 }
+        match HoldScope::from_name(&self.scope) {
+            Some(HoldScope::Chain) => Some(UNPARK),
+            Some(HoldScope::Portfolio) => Some(WIDEN),
+            _ => codes::explained(self.code).1,
+        }
     }
 }
 

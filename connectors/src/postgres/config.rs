@@ -2,7 +2,7 @@
 //!
 //! The records' names and values, by kind:
 //! - `tenant` `-`: `{"slug","name","home","time_zone","locale","suspended"}`
-//! - `number` account: `{"channel","account","waba_id","display_phone_number","home","messages_per_second","status"}`
+//! - `number` account: `{"channel","account","waba_id","display_phone_number","home","messages_per_second","status","portfolio_id","messaging_limit"}`
 //! - `template` `waba/name/language`: `{"waba_id","name","language","category","status","components"}`
 //! - `catalog` `-`: the catalog as given
 //! - `lift` `scope/name` and `settle` send id: what a person decided, `{"by","reason"}` and `"decision"`
@@ -31,6 +31,10 @@ pub struct Number {
     pub messages_per_second: i32,
     /// `active`, `held`, `disabled`.
     pub status: String,
+    /// Business portfolio.
+    pub portfolio_id: Option<String>,
+    /// People whom the portfolio may reach a day outside open windows.
+    pub messaging_limit: Option<i32>,
 }
 
 /// A template as Meta lists it.
@@ -89,11 +93,12 @@ pub async fn put_number(transaction: &Transaction, number: &Number) -> Result<i6
     let row = transaction
         .query_one(
             "insert into numbers (tenant_id, channel, account, waba_id, display_phone_number, home_partition,
-                                  messages_per_second, status)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)
+                                  messages_per_second, status, portfolio_id, messaging_limit)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              on conflict (tenant_id, channel, account) do update set
                 waba_id = excluded.waba_id, display_phone_number = excluded.display_phone_number,
                 messages_per_second = excluded.messages_per_second, status = excluded.status, updated_at = now(),
+                portfolio_id = excluded.portfolio_id, messaging_limit = excluded.messaging_limit,
                 version = nextval('config_version')
              returning version",
             &[
@@ -105,6 +110,8 @@ pub async fn put_number(transaction: &Transaction, number: &Number) -> Result<i6
                 &number.home,
                 &number.messages_per_second,
                 &number.status,
+                &number.portfolio_id,
+                &number.messaging_limit,
             ],
         )
         .await
@@ -213,6 +220,8 @@ pub(super) async fn publish_number(transaction: &Transaction, number: numbers::N
         home: number.home,
         messages_per_second: number.messages_per_second,
         status: number.status,
+        portfolio_id: number.portfolio_id,
+        messaging_limit: number.messaging_limit,
     };
     publish(transaction, "number", &number.account, version, Some(&value_of(&number))).await
 }
@@ -229,6 +238,7 @@ fn value_of(number: &Number) -> Value {
         "channel": number.channel, "account": number.account, "waba_id": number.waba_id,
         "display_phone_number": number.display_phone_number, "home": number.home,
         "messages_per_second": number.messages_per_second, "status": number.status,
+        "portfolio_id": number.portfolio_id, "messaging_limit": number.messaging_limit,
     })
 }
 

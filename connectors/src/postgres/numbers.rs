@@ -25,6 +25,10 @@ pub struct Number {
     pub home: i32,
     /// Meta's limit, inbound and outbound together.
     pub messages_per_second: i32,
+    /// Business portfolio, if it is known; its numbers share one messaging limit.
+    pub portfolio_id: Option<String>,
+    /// People whom the portfolio may reach a day outside open windows, where somebody set it. Meta tells changes by webhook.
+    pub messaging_limit: Option<i32>,
     /// `active`, `held`, `disabled`.
     pub status: String,
     /// Whether its tenant is suspended.
@@ -51,7 +55,7 @@ pub async fn mark(pool: &Pool) -> Result<Mark> {
 }
 
 const SELECT: &str = "select n.tenant_id, n.channel, n.account, n.waba_id, n.display_phone_number, n.home_partition,
-                             n.messages_per_second, n.status, t.suspended_at is not null
+                             n.messages_per_second, n.status, t.suspended_at is not null, n.portfolio_id, n.messaging_limit
                       from numbers n join tenants t on t.id = n.tenant_id";
 
 /// Every number of every tenant: (channel, account) → tenant and home, for ingress.
@@ -88,6 +92,8 @@ fn number(row: &tokio_postgres::Row) -> Result<Number> {
         messages_per_second: row.try_get(6)?,
         status: row.try_get(7)?,
         suspended: row.try_get(8)?,
+        portfolio_id: row.try_get(9)?,
+        messaging_limit: row.try_get(10)?,
     })
 }
 

@@ -11,7 +11,7 @@ pub struct Hold {
     /// What waits.
     pub scope: HoldScope,
     /// Which one of its scope: phone number id, WhatsApp Business account, `-` for the app, `name/language` of a template, flow id,
-    /// role of a chain.
+    /// business portfolio, role of a chain.
     pub name: String,
     /// Meta's error code, if an answer was the cause.
     pub code: Option<i32>,
@@ -45,6 +45,8 @@ named! {
         Template = "template",
         /// Every message with this flow.
         Flow = "flow",
+        /// Templates to people whom this business portfolio has not reached within 24 hours.
+        Portfolio = "portfolio",
         /// Everything of the tenant that this chain reads: too much of it could not be processed.
         Chain = "chain",
     }

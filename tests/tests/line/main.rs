@@ -23,6 +23,7 @@ mod letters;
 mod offsets;
 mod opt_outs;
 mod outage;
+mod reach;
 mod rebuild;
 mod replay;
 mod scale;

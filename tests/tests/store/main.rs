@@ -88,5 +88,7 @@ pub fn number(account: &str, home: i32) -> config::Number {
         home,
         messages_per_second: 80,
         status: "active".into(),
+        portfolio_id: None,
+        messaging_limit: None,
     }
 }

@@ -87,6 +87,8 @@ mod tests {
             home: 0,
             messages_per_second: 80,
             status: status.into(),
+            portfolio_id: None,
+            messaging_limit: None,
             suspended: false,
         }
     }

@@ -5,6 +5,7 @@ use sluice_schemas::record::{Event, HoldScope};
 
 use super::Ledger;
 use super::content::template_name;
+use super::reach::tier;
 use crate::chain::{Context, Poison};
 
 /// The part of an account event that the ledger reads.
@@ -12,6 +13,7 @@ use crate::chain::{Context, Poison};
 struct Told {
     field: Option<String>,
     event: Option<String>,
+    waba: Option<String>,
     #[serde(default)]
     data: serde_json::Value,
 }
@@ -37,7 +39,24 @@ impl Ledger {
                 Some(display) => self.unflagged(cx, event.tenant, display),
                 None => Ok(()),
             },
+            (Some("phone_number_quality_update"), _) => {
+                let numbers = text("display_phone_number").and_then(|display| self.holds.displayed(event.tenant, display));
+                self.tiered(cx, numbers.into_iter().collect(), &told.data)
+            }
+            (Some("business_capability_update"), _) => {
+                let numbers = told.waba.map(|waba| self.holds.of_account(event.tenant, &waba)).unwrap_or_default();
+                self.tiered(cx, numbers, &told.data)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Meta changed how many people the portfolio of these numbers may reach a day.
+    fn tiered(&mut self, cx: &mut Context<'_>, numbers: Vec<String>, data: &serde_json::Value) -> Result<(), Poison> {
+        let Some(limit) = data.get("max_daily_conversations_per_business").and_then(tier) else { return Ok(()) };
+        for number in numbers {
+            self.limit_reach(cx, &number, limit)?;
+        }
+        Ok(())
     }
 }

@@ -13,9 +13,32 @@ use crate::chain::{Context, Poison};
 #[serde(untagged)]
 pub(super) enum Number {
     /// As it is.
-    Known { tenant: TenantId, account: String, display: Option<String>, rate: i64 },
+    Known {
+        tenant: TenantId,
+        account: String,
+        display: Option<String>,
+        rate: i64,
+        /// Business portfolio, whose messaging limit it shares.
+        #[serde(default)]
+        portfolio: Option<String>,
+        /// People a day that the portfolio may reach; absent for no limit that is known.
+        #[serde(default)]
+        limit: Option<i64>,
+    },
     /// As builds before the holds stored it: messages a second.
     Rate(i64),
+}
+
+fn stored(cx: &mut Context<'_>, number: &str) -> Option<Number> {
+    cx.state.get(NUMBERS, number.as_bytes()).and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// The limit that Meta told of a number: an edit that says nothing about it leaves it as it is.
+fn learned(cx: &mut Context<'_>, number: &str) -> Option<i64> {
+    match stored(cx, number)? {
+        Number::Known { limit, .. } => limit,
+        Number::Rate(_) => None,
+    }
 }
 
 #[derive(Deserialize)]
@@ -44,10 +67,13 @@ impl Ledger {
             tenant: config.tenant,
             account: text("waba_id").unwrap_or_else(|| config.name.clone()),
             display: text("display_phone_number"),
+            portfolio: text("portfolio_id"),
+            limit: value.get("messaging_limit").and_then(serde_json::Value::as_i64).or_else(|| learned(cx, &config.name)),
             rate: value.get("messages_per_second").and_then(serde_json::Value::as_i64).unwrap_or(schedule::DEFAULT_RATE),
         };
         cx.state.put(NUMBERS, config.name.as_bytes(), serde_json::to_vec(&number).unwrap_or_default());
         self.know(&config.name, number);
+        self.reach_changed(cx, &config.name)?;
         self.number_changed(cx, config.tenant, &config.name, config.at_ms)
     }
 
@@ -55,10 +81,30 @@ impl Ledger {
     pub(super) fn know(&mut self, name: &str, number: Number) {
         match number {
             Number::Rate(rate) => self.schedule.rate(name, rate),
-            Number::Known { tenant, account, display, rate } => {
+            Number::Known { tenant, account, display, rate, portfolio, limit } => {
                 self.schedule.rate(name, rate);
+                self.reach.know(name, tenant, portfolio.unwrap_or_else(|| account.clone()), limit);
                 self.holds.numbers.insert(name.to_owned(), holds::Number { tenant, account, display });
             }
+        }
+    }
+
+    /// The portfolio of this number may reach as many people a day as Meta says from now on; `None` for as many as it likes.
+    pub(super) fn limit_reach(&mut self, cx: &mut Context<'_>, number: &str, limit: Option<i64>) -> Result<(), Poison> {
+        for number in self.reach.siblings(number) {
+            let Some(Number::Known { tenant, account, display, rate, portfolio, .. }) = stored(cx, &number) else { continue };
+            let known = Number::Known { tenant, account, display, rate, portfolio, limit };
+            cx.state.put(NUMBERS, number.as_bytes(), serde_json::to_vec(&known).unwrap_or_default());
+            self.know(&number, known);
+        }
+        self.reach_changed(cx, number)
+    }
+
+    /// What waited for the old limit asks the new one.
+    fn reach_changed(&mut self, cx: &mut Context<'_>, number: &str) -> Result<(), Poison> {
+        match self.reach.key(number) {
+            Some(key) => self.lift(cx, &key, "the limit was set anew"),
+            None => Ok(()),
         }
     }
 

@@ -87,12 +87,28 @@ impl Holds {
                 some => some,
             },
             HoldScope::App => of(&|_| true),
-            HoldScope::Template | HoldScope::Flow | HoldScope::Chain => Vec::new(),
+            HoldScope::Template | HoldScope::Flow | HoldScope::Portfolio | HoldScope::Chain => Vec::new(),
         }
     }
 
+    /// When a hold ends by itself, if there is one.
+    pub fn waits_until(&self, key: &Key) -> Option<Millis> {
+        self.open.get(key).map(until)
+    }
+
+    /// When a hold began, if there is one.
+    pub fn since(&self, key: &Key) -> Option<i64> {
+        self.open.get(key).map(|hold| hold.since_ms)
+    }
+
+    /// The numbers of a business account.
+    pub fn of_account(&self, tenant: TenantId, account: &str) -> Vec<String> {
+        let here = |number: &Number| number.tenant == tenant && number.account == account;
+        self.numbers.iter().filter(|(_, number)| here(number)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// The number that people know under this spelling.
-    fn displayed(&self, tenant: TenantId, display: &str) -> Option<String> {
+    pub fn displayed(&self, tenant: TenantId, display: &str) -> Option<String> {
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let named = |number: &&Number| number.display.as_deref().is_some_and(|known| digits(known) == digits(display));
         self.numbers.iter().find(|(_, number)| number.tenant == tenant && named(number)).map(|(account, _)| account.clone())
@@ -162,7 +178,7 @@ impl Ledger {
         Ok(true)
     }
 
-    fn put_hold(&mut self, cx: &mut Context<'_>, key: Key, hold: Hold) -> Result<(), Poison> {
+    pub(super) fn put_hold(&mut self, cx: &mut Context<'_>, key: Key, hold: Hold) -> Result<(), Poison> {
         self.store_hold(cx, &key, &hold, true)?;
         self.holds.open.insert(key.clone(), hold);
         self.gate(&key);
@@ -189,7 +205,7 @@ impl Ledger {
     }
 
     /// Puts a send aside; its pair and its place among the open claims are free again.
-    fn park(&mut self, key: Key, item: &Item, now: Millis) {
+    pub(super) fn park(&mut self, key: Key, item: &Item, now: Millis) {
         self.schedule.release(&item.account, &item.to, now);
         match item.campaign {
             Some(campaign) => {

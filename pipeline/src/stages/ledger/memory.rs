@@ -8,6 +8,7 @@ use sluice_schemas::record::{ControlState, SendState, StateCampaign, StateSend};
 use sluice_schemas::time::Millis;
 
 use super::holds::Holds;
+use super::reach::Reach;
 use super::{CAMPAIGNS, Io, NUMBERS, SENDS, Schedule, Settings, item};
 use crate::state::{Error, Read, Sweep};
 
@@ -18,6 +19,7 @@ pub struct Ledger {
     pub(super) schedule: Schedule,
     pub(super) campaigns: BTreeMap<CampaignId, StateCampaign>,
     pub(super) holds: Holds,
+    pub(super) reach: Reach,
     pub(super) sweep: Sweep,
     /// Timers of sends in flight and unknown.
     pub(super) timers: BTreeSet<(Millis, SendId)>,
@@ -34,6 +36,7 @@ impl Ledger {
             schedule: Schedule::default(),
             campaigns: BTreeMap::new(),
             holds: Holds::default(),
+            reach: Reach::default(),
             sweep: Sweep::default(),
             timers: BTreeSet::new(),
             order: 0,
@@ -44,6 +47,7 @@ impl Ledger {
         self.schedule = Schedule::default();
         self.campaigns.clear();
         self.holds = Holds::default();
+        self.reach = Reach::default();
         self.sweep = Sweep::default();
         self.timers.clear();
         self.order = 0;
@@ -53,6 +57,7 @@ impl Ledger {
             }
             Ok(())
         })?;
+        self.reload_reach(state)?;
         self.reload_holds(state)?;
         state.scan(CAMPAIGNS, &mut |id, value| {
             let campaign = self.io.campaign.decode(value).map_err(unreadable)?;

@@ -20,6 +20,7 @@ mod forget;
 mod holds;
 mod memory;
 mod opt_out;
+mod reach;
 mod schedule;
 mod settle;
 
@@ -202,6 +203,9 @@ impl Ledger {
         }
         if let Some(reason) = self.unwanted(cx, &outbound)? {
             return self.suppress(cx, item, send, &outbound, reason);
+        }
+        if self.beyond_reach(cx, item, &outbound)? {
+            return Ok(());
         }
         send.state = SendState::InFlight;
         send.attempt += 1;

@@ -61,6 +61,11 @@ impl Said<'_> {
     }
 }
 
+/// Every name of the person who wrote.
+pub(super) fn names(event: &Event) -> Vec<String> {
+    serde_json::from_str::<Said<'_>>(&event.event).map(|said| said.names()).unwrap_or_default()
+}
+
 /// A person's decision in `config`.
 #[derive(Deserialize)]
 struct Noted {

@@ -44,8 +44,14 @@ impl Ledger {
         }
         match result.outcome {
             Outcome::Accepted => self.accept(cx, send, &outbound, result.wamid.clone()),
-            Outcome::Rejected => self.rejected(cx, send, &outbound, result),
-            Outcome::Unwritten => self.again(cx, &mut send, &outbound, cx.now, result),
+            Outcome::Rejected => {
+                self.give_back(cx, &outbound);
+                self.rejected(cx, send, &outbound, result)
+            }
+            Outcome::Unwritten => {
+                self.give_back(cx, &outbound);
+                self.again(cx, &mut send, &outbound, cx.now, result)
+            }
             Outcome::Unknown => self.doubt(cx, send, &outbound, result.detail.clone()),
         }
     }
@@ -165,6 +171,7 @@ impl Ledger {
             self.schedule.inbound(&event.account, cx.now);
         }
         if matches!(event.kind.as_str(), "inbound" | "postback") {
+            self.wrote(cx, event);
             return self.opt_out_by_word(cx, event);
         }
         if event.kind == "user_preference" {

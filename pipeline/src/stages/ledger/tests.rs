@@ -1,6 +1,7 @@
 mod forget;
 mod holds;
 mod opt_out;
+mod reach;
 
 use proptest::prelude::*;
 use sluice_schemas::codec::Codecs;
