@@ -78,10 +78,14 @@ async fn configure(pool: &Pool) -> Result<()> {
             home: 3,
             messages_per_second: 80,
             status: status.into(),
+            portfolio_id: None,
+            messaging_limit: None,
         };
         config::put_number(&transaction, &number).await?;
     }
     let template = config::Template {
+        quality: Some("GREEN".into()),
+        reason: None,
         waba_id: "555019000".into(),
         name: "spring_offer".into(),
         language: "en_US".into(),

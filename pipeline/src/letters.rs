@@ -26,6 +26,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("intake", "intake", &["panic", PARKED]),
     ("ledger", "ledger", &["panic", PARKED]),
     ("reconcile", "reconcile", &["panic", PARKED]),
+    ("accounts", "accounts", &[]),
     ("expand", "expand", &[]),
     ("archive", "archive", &[]),
     ("tally", "tally", &[]),

@@ -133,6 +133,15 @@ pub const TOPOLOGY: &[Role] = &[
         state: "offsets in Postgres",
     },
     Role {
+        name: "accounts",
+        kind: Kind::Effect,
+        stages: &["accounts"],
+        reads: &[t::EVENTS],
+        writes: &["postgres templates, numbers"],
+        guarantee: "at least once: Meta is asked anew at a start, every hour and after each of its words about an account",
+        state: "none",
+    },
+    Role {
         name: "outbox",
         kind: Kind::Effect,
         stages: &["outbox"],

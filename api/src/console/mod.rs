@@ -9,6 +9,7 @@ mod home;
 mod letters;
 mod live;
 mod login;
+mod numbers;
 mod opt_outs;
 mod page;
 mod person;
@@ -48,6 +49,7 @@ pub(crate) fn router() -> Router<State> {
         .route("/dead-letters", get(letters::list))
         // One word names a letter or, posted to, what is done: a letter's place has a colon, an action has none.
         .route("/dead-letters/{id}", get(letters::show).post(letters::act))
+        .route("/numbers", get(numbers::show))
         .route("/stages", get(stages::show))
         .route("/live", get(live::stream))
         .route("/assets/{*path}", get(assets::serve))

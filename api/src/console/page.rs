@@ -57,6 +57,7 @@ impl Shell {
             ("/approvals", "Approvals", self.awaiting),
             ("/campaigns", "Campaigns", 0),
             ("/opt-outs", "Opt-outs", 0),
+            ("/numbers", "Numbers", 0),
             ("/attention", "Attention", 0),
             ("/stages", "Stages", 0),
             ("/dead-letters", "Dead letters", 0),

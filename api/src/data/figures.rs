@@ -1,25 +1,65 @@
 use jiff::Timestamp;
-use sluice_connectors::postgres::{Transaction, numbers};
+use sluice_connectors::meta::template as filled;
+use sluice_connectors::postgres::{Transaction, config, health};
+use sluice_schemas::command;
 
-use crate::view::{Number, Today};
+use crate::view::{Health, Number, Template, Today};
 use crate::{Error, State, auth::Actor};
 
 /// The tenant's numbers and accounts.
 pub async fn numbers(app: &State, actor: &Actor) -> Result<Vec<Number>, Error> {
     let transaction = app.pool.tenant(actor.tenant).await?;
-    let rows = numbers::list(&transaction).await?;
+    let rows = health::list(&transaction).await?;
     transaction.commit().await?;
     Ok(rows.into_iter().map(shown).collect())
 }
 
-fn shown(n: numbers::Number) -> Number {
+fn shown(row: health::Row) -> Number {
+    let health::Row { number: n, health, at, error } = row;
+    let told = health.is_some() || error.is_some();
+    let said = health.unwrap_or_default();
+    let health = Health {
+        verified_name: said.verified_name,
+        quality: said.quality,
+        status: said.status,
+        throughput: said.throughput,
+        messaging_limit: said.messaging_limit,
+        at: at.map(|at| at.to_string()),
+        error,
+    };
     Number {
+        people_a_day: n.people_a_day(),
         channel: n.channel,
         account: n.account,
         display: n.display_phone_number,
         status: n.status,
         messages_per_second: n.messages_per_second,
         waba_id: n.waba_id,
+        health: told.then_some(health),
+    }
+}
+
+/// The tenant's templates, by name and language, each as a customer sees it before anything is filled in.
+pub async fn templates(app: &State, actor: &Actor) -> Result<Vec<Template>, Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let rows = config::templates(&transaction).await?;
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(template).collect())
+}
+
+fn template(row: config::Template) -> Template {
+    let language = command::Language { code: row.language.clone() };
+    let unfilled = command::Template { name: row.name.clone(), language, components: Vec::new() };
+    Template {
+        preview: filled::preview(&row.components, &unfilled),
+        waba_id: row.waba_id,
+        name: row.name,
+        language: row.language,
+        category: row.category,
+        status: row.status,
+        quality: row.quality,
+        reason: row.reason,
+        components: row.components,
     }
 }
 

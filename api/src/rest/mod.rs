@@ -76,6 +76,7 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(letters::get))
         .routes(routes!(figures::stages))
         .routes(routes!(figures::numbers))
+        .routes(routes!(figures::templates))
         .routes(routes!(events::stream));
     OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", v1)
 }

@@ -1,4 +1,5 @@
 use serde::Serialize;
+use sluice_connectors::meta::template::Preview;
 use utoipa::ToSchema;
 
 use super::{count, duration};
@@ -18,9 +19,58 @@ pub struct Number {
     pub messages_per_second: i32,
     /// WhatsApp Business Account, when it has one.
     pub waba_id: Option<String>,
+    /// People whom its portfolio may reach a day outside open windows; 0 for no limit, null if nobody knows.
+    pub people_a_day: Option<i32>,
+    /// What Meta says of it; null before its first answer.
+    pub health: Option<Health>,
+}
+
+/// What Meta says of a WhatsApp number, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Health {
+    /// Name that customers see.
+    pub verified_name: Option<String>,
+    /// `GREEN`, `YELLOW`, `RED`, `UNKNOWN`.
+    pub quality: Option<String>,
+    /// `CONNECTED`, …
+    pub status: Option<String>,
+    /// `STANDARD`, `HIGH`, …
+    pub throughput: Option<String>,
+    /// `TIER_2K`, …
+    pub messaging_limit: Option<String>,
+    /// When Meta said so, RFC 3339.
+    pub at: Option<String>,
+    /// Why nothing newer is known.
+    pub error: Option<String>,
+}
+
+impl Health {
+    /// Whether Meta takes messages from it.
+    pub fn connected(&self) -> bool {
+        self.status.as_deref() == Some("CONNECTED")
+    }
+
+    /// Class of the quality's tag.
+    pub fn tone(&self) -> &'static str {
+        match self.quality.as_deref() {
+            Some("GREEN") => "good",
+            Some("YELLOW") => "warn",
+            Some("RED") => "bad",
+            _ => "",
+        }
+    }
 }
 
 impl Number {
+    /// People a day, in words.
+    pub fn reach(&self) -> String {
+        match self.people_a_day {
+            None => "–".to_owned(),
+            Some(0) => "no limit".to_owned(),
+            Some(people) => count(i64::from(people)),
+        }
+    }
+
     /// The number as people write it, else its id.
     pub fn label(&self) -> &str {
         self.display.as_deref().unwrap_or(&self.account)
@@ -31,6 +81,40 @@ impl Number {
         match self.status.as_str() {
             "active" => "good",
             "held" => "warn",
+            _ => "bad",
+        }
+    }
+}
+
+/// A message template.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Template {
+    /// WhatsApp Business Account.
+    pub waba_id: String,
+    /// Name.
+    pub name: String,
+    /// `en_US`.
+    pub language: String,
+    /// `MARKETING`, `UTILITY`, `AUTHENTICATION`.
+    pub category: String,
+    /// `APPROVED`, `PENDING`, `REJECTED`, `PAUSED`, `DISABLED`, `DELETED`, …
+    pub status: String,
+    /// `GREEN`, `YELLOW`, `RED`, `UNKNOWN`.
+    pub quality: Option<String>,
+    /// Why Meta rejected it.
+    pub reason: Option<String>,
+    /// Header, body, footer and buttons as Meta lists them.
+    pub components: serde_json::Value,
+    /// As a customer sees it; variables stand as they are written.
+    pub preview: Preview,
+}
+
+impl Template {
+    /// Class of its status's tag.
+    pub fn tone(&self) -> &'static str {
+        match self.status.as_str() {
+            "APPROVED" => "good",
+            "PENDING" | "IN_APPEAL" | "PAUSED" => "warn",
             _ => "bad",
         }
     }

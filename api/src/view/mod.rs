@@ -13,7 +13,7 @@ mod time;
 pub use attention::{Doubt, Hold};
 pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
 pub use conversation::{Conversation, Direction, Message, Window};
-pub use figures::{Number, Stage, Today};
+pub use figures::{Health, Number, Stage, Template, Today};
 pub use letter::{DeadLetter, KeptRecord, LetterDecision, LetterGroup, Settled};
 pub use opt_outs::OptOut;
 pub use quote::{Line, Money, Quote, lines};

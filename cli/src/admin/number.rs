@@ -28,7 +28,7 @@ enum Verb {
     #[command(
         after_help = "Example: sluice number add --tenant acme --channel whatsapp --account 106540352242922 --waba 102290129340398 --display '+1 555 010 0001' --token-file token"
     )]
-    Add(Add),
+    Add(Box<Add>),
     /// Lists the numbers of a tenant
     #[command(after_help = "Example: sluice number list --tenant acme --json")]
     List {
@@ -81,7 +81,7 @@ const COLUMNS: [&str; 8] =
 /// Runs the verb.
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match args.verb {
-        Verb::Add(add) => put(config, args.form, add).await,
+        Verb::Add(add) => put(config, args.form, *add).await,
         Verb::List { tenant: slug } => {
             let pool = connect(config).await?;
             let transaction = pool.tenant(tenant(&pool, &slug).await?).await?;

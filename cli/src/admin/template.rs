@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::{Value, json};
+use sluice_connectors::meta::Client;
 use sluice_connectors::postgres::config::{self as settings, Template};
 use sluice_connectors::postgres::{audit, numbers};
+use sluice_pipeline::effects::accounts::{self, Accounts};
 
 use super::output::{Form, notice};
 use super::{actor, connect, input, tenant};
@@ -29,6 +31,13 @@ enum Verb {
         after_help = "Example: sluice template import --tenant acme --waba 102290129340398 templates.json\nThe file is the answer of GET /<waba>/message_templates, or one template, or an array of them."
     )]
     Import(Import),
+    /// Reads templates and numbers at Meta now; the role `accounts` does it every hour and whenever Meta tells of a change
+    #[command(after_help = "Example: sluice template sync --tenant acme")]
+    Sync {
+        /// Slug of the tenant
+        #[arg(long)]
+        tenant: String,
+    },
     /// Lists a tenant's templates
     #[command(after_help = "Example: sluice template list --tenant acme --json | jq .components")]
     List {
@@ -50,12 +59,13 @@ struct Import {
     file: PathBuf,
 }
 
-const COLUMNS: [&str; 5] = ["waba_id", "name", "language", "category", "status"];
+const COLUMNS: [&str; 6] = ["waba_id", "name", "language", "category", "status", "quality"];
 
 /// Runs the verb.
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Import(import) => put(config, args.form, &import).await,
+        Verb::Sync { tenant: slug } => sync(config, args.form, &slug).await,
         Verb::List { tenant: slug } => {
             let pool = connect(config).await?;
             let transaction = pool.tenant(tenant(&pool, &slug).await?).await?;
@@ -64,6 +74,31 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
             args.form.rows(&COLUMNS, &rows)
         }
     }
+}
+
+async fn sync(config: &Config, form: Form, slug: &str) -> Result<(), Failure> {
+    let pool = connect(config).await?;
+    let tenant = tenant(&pool, slug).await?;
+    let accounts = Accounts::new(pool, Client::new(&config.meta)?, config.keyring()?);
+    let (mut rows, mut failed) = (Vec::new(), 0);
+    for account in accounts.all().await?.into_iter().filter(|account| account.0 == tenant) {
+        match accounts.read(&account).await {
+            Ok(report) => {
+                let mut row = json!(report);
+                row["waba_id"] = json!(account.1);
+                rows.push(row);
+            }
+            Err(error) => {
+                failed += 1;
+                notice(&format!("{}: {error}", account.1));
+            }
+        }
+    }
+    form.rows(&["waba_id", "templates", "changed", "gone", "numbers"], &rows)?;
+    if failed > 0 {
+        return Err(anyhow!("{failed} business accounts could not be read; what Meta said before stays").into());
+    }
+    Ok(())
 }
 
 async fn put(config: &Config, form: Form, import: &Import) -> Result<(), Failure> {
@@ -99,36 +134,12 @@ fn read(waba: &str, file: &Value) -> (Vec<Template>, Vec<String>) {
     };
     let (mut templates, mut faults) = (Vec::new(), Vec::new());
     for (index, value) in list.iter().enumerate() {
-        match one(waba, value) {
+        match accounts::template(waba, value) {
             Ok(template) => templates.push(template),
             Err(fault) => faults.push(format!("{prefix}[{index}].{fault}")),
         }
     }
     (templates, faults)
-}
-
-fn one(waba: &str, value: &Value) -> Result<Template, String> {
-    let text = |field: &str, example: &str| match value[field].as_str().map(str::trim) {
-        Some(text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(format!("{field}: expected a text, as in \"{example}\"")),
-    };
-    let components = match &value["components"] {
-        list @ Value::Array(items) if !items.is_empty() => list.clone(),
-        _ => return Err("components: expected the array that Meta lists, with a BODY at least".into()),
-    };
-    for (index, component) in components.as_array().into_iter().flatten().enumerate() {
-        if !component["type"].is_string() {
-            return Err(format!("components[{index}].type: expected a text, as in \"BODY\""));
-        }
-    }
-    Ok(Template {
-        waba_id: waba.to_owned(),
-        name: text("name", "order_update")?,
-        language: text("language", "en_US")?,
-        category: text("category", "MARKETING")?.to_uppercase(),
-        status: text("status", "APPROVED")?.to_uppercase(),
-        components,
-    })
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn tally_role(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
 }
 
 /// Runs a consumer loop on a thread; it is ready when it runs, and an error that the loop cannot repair ends the process.
-fn consume<E: std::fmt::Display>(
+pub(super) fn consume<E: std::fmt::Display>(
     role: &'static str,
     commit: Commit,
     max_records: usize,
@@ -141,7 +141,7 @@ fn consume<E: std::fmt::Display>(
 }
 
 /// Decodes records of one type; what cannot be read goes to the dead letters, whole, and the rest goes on.
-struct Reader<T> {
+pub(super) struct Reader<T> {
     stage: &'static str,
     codec: Codec<T>,
     letters: Codec<DeadLetter>,
@@ -151,7 +151,7 @@ struct Reader<T> {
 }
 
 impl<T: Record> Reader<T> {
-    fn new(stage: &'static str, parts: &Parts) -> Self {
+    pub(super) fn new(stage: &'static str, parts: &Parts) -> Self {
         let codecs = parts.codecs.clone();
         letters::born(stage);
         Self {
@@ -164,7 +164,7 @@ impl<T: Record> Reader<T> {
         }
     }
 
-    async fn read(&self, batch: &Batch, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Delivered<T>>> {
+    pub(super) async fn read(&self, batch: &Batch, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<Delivered<T>>> {
         let mut out = Vec::new();
         let ours = |raw: &Delivered<Vec<u8>>| Mark::find(&raw.headers).is_none_or(|mark| mark.role == self.stage);
         for raw in batch.iter().filter(|raw| wanted(raw.topic) && ours(raw)) {

@@ -2,6 +2,7 @@
 //!
 //! Shutting down: readiness turns false, listeners close, chains commit what is open, effects end what is in flight.
 
+mod accounts;
 mod buried;
 mod chains;
 mod effects;
@@ -138,6 +139,7 @@ async fn start(role: &'static str, parts: &Parts, running: &mut Running, drainin
             draining.push(effects::sender(parts, running).await?);
             Ok(())
         }
+        "accounts" => accounts::start(parts, running),
         "outbox" => upkeep::start(parts, running),
         other => effects::start(other, parts, running),
     }

@@ -1,6 +1,7 @@
 //! Meta's Graph API: one attempt, one exchange, and an honest word about what is known afterwards.
 
 pub mod channel;
+pub mod graph;
 pub mod template;
 
 use std::time::Duration;

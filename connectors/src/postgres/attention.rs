@@ -76,7 +76,8 @@ pub struct Hold {
 const UNPARK: &str = "mend what fails (`sluice dead-letters list`), lift the hold, then redrive the dead letters of kind `parked`";
 
 /// What is done about a messaging limit.
-const WIDEN: &str = "it goes on by itself as the 24 hours of people pass; Meta raises the limit of a portfolio that uses half of it in good quality";
+const WIDEN: &str =
+    "it goes on by itself as the 24 hours of people pass; Meta raises the limit of a portfolio that uses half of it in good quality";
 
 impl Hold {
     /// What is wrong, in words.

@@ -52,6 +52,10 @@ pub struct Template {
     pub status: String,
     /// Header, body, footer, buttons as Meta lists them.
     pub components: Value,
+    /// `GREEN`, `YELLOW`, `RED`, `UNKNOWN`; as Meta said last.
+    pub quality: Option<String>,
+    /// Why Meta rejected it.
+    pub reason: Option<String>,
 }
 
 /// Tells the chains about the transaction's tenant.
@@ -117,7 +121,7 @@ pub async fn put_number(transaction: &Transaction, number: &Number) -> Result<i6
         .await
         .map_err(|error| error.or_exists("number", &number.account))?;
     let version = row.try_get(0)?;
-    publish(transaction, "number", &number.account, version, Some(&value_of(number))).await?;
+    publish_number(transaction, numbers::get(transaction, &number.channel, &number.account).await?).await?;
     if !before.contains(&number.home) {
         republish(transaction).await?;
     }
@@ -129,11 +133,11 @@ pub async fn put_template(transaction: &Transaction, template: &Template) -> Res
     lock(transaction).await?;
     let row = transaction
         .query_one(
-            "insert into templates (tenant_id, waba_id, name, language, category, status, components)
-             values ($1, $2, $3, $4, $5, $6, $7)
+            "insert into templates (tenant_id, waba_id, name, language, category, status, components, quality, reason)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              on conflict (tenant_id, waba_id, name, language) do update set
                 category = excluded.category, status = excluded.status, components = excluded.components,
-                updated_at = now(), version = nextval('config_version')
+                quality = excluded.quality, reason = excluded.reason, updated_at = now(), version = nextval('config_version')
              returning version",
             &[
                 &transaction.tenant()?.0,
@@ -143,6 +147,8 @@ pub async fn put_template(transaction: &Transaction, template: &Template) -> Res
                 &template.category,
                 &template.status,
                 &template.components,
+                &template.quality,
+                &template.reason,
             ],
         )
         .await?;
@@ -157,7 +163,7 @@ pub async fn templates(transaction: &Transaction) -> Result<Vec<Template>> {
 }
 
 async fn versioned_templates(transaction: &Transaction) -> Result<Vec<(Template, i64)>> {
-    let sql = "select waba_id, name, language, category, status, components, version from templates
+    let sql = "select waba_id, name, language, category, status, components, version, quality, reason from templates
                where tenant_id = $1 order by waba_id, name, language";
     transaction
         .query(sql, &[&transaction.tenant()?.0])
@@ -171,6 +177,8 @@ async fn versioned_templates(transaction: &Transaction) -> Result<Vec<(Template,
                 category: row.try_get(3)?,
                 status: row.try_get(4)?,
                 components: row.try_get(5)?,
+                quality: row.try_get(7)?,
+                reason: row.try_get(8)?,
             };
             Ok((template, row.try_get(6)?))
         })
@@ -212,6 +220,7 @@ pub async fn republish(transaction: &Transaction) -> Result<()> {
 pub(super) async fn publish_number(transaction: &Transaction, number: numbers::Number) -> Result<()> {
     let sql = "select version from numbers where tenant_id = $1 and channel = $2 and account = $3";
     let version = transaction.query_one(sql, &[&number.tenant.0, &number.channel, &number.account]).await?.try_get(0)?;
+    let messaging_limit = number.people_a_day();
     let number = Number {
         channel: number.channel,
         account: number.account,
@@ -221,7 +230,7 @@ pub(super) async fn publish_number(transaction: &Transaction, number: numbers::N
         messages_per_second: number.messages_per_second,
         status: number.status,
         portfolio_id: number.portfolio_id,
-        messaging_limit: number.messaging_limit,
+        messaging_limit,
     };
     publish(transaction, "number", &number.account, version, Some(&value_of(&number))).await
 }

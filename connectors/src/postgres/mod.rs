@@ -11,6 +11,7 @@ pub mod campaigns;
 pub mod config;
 mod error;
 pub mod generation;
+pub mod health;
 pub mod letters;
 mod migrate;
 pub mod numbers;

@@ -29,10 +29,20 @@ pub struct Number {
     pub portfolio_id: Option<String>,
     /// People whom the portfolio may reach a day outside open windows, where somebody set it. Meta tells changes by webhook.
     pub messaging_limit: Option<i32>,
+    /// The same as Meta told it last; 0 for no limit.
+    pub told_limit: Option<i32>,
     /// `active`, `held`, `disabled`.
     pub status: String,
     /// Whether its tenant is suspended.
     pub suspended: bool,
+}
+
+impl Number {
+    /// People whom its portfolio may reach a day: the smaller of what was set and what Meta told; 0 for no limit, `None` if nobody knows.
+    pub fn people_a_day(&self) -> Option<i32> {
+        let told = self.told_limit.filter(|told| *told > 0);
+        self.messaging_limit.into_iter().chain(told).min().or(self.told_limit)
+    }
 }
 
 /// Changes whenever a number or a tenant is made, changed or removed: what [`all`] gave is fresh while it stays the same.
@@ -55,7 +65,7 @@ pub async fn mark(pool: &Pool) -> Result<Mark> {
 }
 
 const SELECT: &str = "select n.tenant_id, n.channel, n.account, n.waba_id, n.display_phone_number, n.home_partition,
-                             n.messages_per_second, n.status, t.suspended_at is not null, n.portfolio_id, n.messaging_limit
+                             n.messages_per_second, n.status, t.suspended_at is not null, n.portfolio_id, n.messaging_limit, n.told_limit
                       from numbers n join tenants t on t.id = n.tenant_id";
 
 /// Every number of every tenant: (channel, account) → tenant and home, for ingress.
@@ -94,6 +104,7 @@ fn number(row: &tokio_postgres::Row) -> Result<Number> {
         suspended: row.try_get(8)?,
         portfolio_id: row.try_get(9)?,
         messaging_limit: row.try_get(10)?,
+        told_limit: row.try_get(11)?,
     })
 }
 

@@ -4,3 +4,4 @@ pub mod audit;
 pub mod callback;
 pub mod opt_out;
 pub mod quote;
+pub mod tier;

@@ -1,5 +1,6 @@
 //! The effects: what does I/O, each with a named guarantee.
 
+pub mod accounts;
 pub mod archive;
 pub mod expand;
 pub mod metrics;

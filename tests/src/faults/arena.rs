@@ -194,9 +194,10 @@ impl Run<'_> {
     fn wait(&mut self, until: Instant) -> anyhow::Result<()> {
         loop {
             self.arena.fleet.tend()?;
-            // The registry needs its database, and whoever waits for it here lets nobody else come back.
+            // The registry needs its database and a veil its broker, and whoever waits for them here lets nobody else come back.
             let away = self.later.iter().any(|(_, later)| matches!(later, Later::Engine(_)));
-            let due = |(at, later): &(Instant, Later)| *at <= Instant::now() && !(away && matches!(later, Later::Registry));
+            let due =
+                |(at, later): &(Instant, Later)| *at <= Instant::now() && !(away && matches!(later, Later::Registry | Later::Veil(_)));
             while let Some(due) = self.later.iter().position(due) {
                 let (_, later) = self.later.swap_remove(due);
                 self.undo(later)?;
@@ -263,7 +264,10 @@ impl Run<'_> {
                 self.arena.fleet.kill(0, Vec::new())
             }
             Act::Veil { ms } => {
-                self.later.push(later(*ms, Later::Veil(self.arena.witness.veil()?)));
+                // A broker that stands still begins no transaction.
+                if self.arena.stack.state(sluice_local::Engine::Kafka)? == State::Running {
+                    self.later.push(later(*ms, Later::Veil(self.arena.witness.veil()?)));
+                }
                 Ok(())
             }
             Act::Meta(fault) => {

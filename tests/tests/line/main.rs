@@ -6,6 +6,7 @@
 //! one that was built beside this test (`cargo build -p sluice`), or `$SLUICE_BIN`. `SLUICE_TEST_SEED` fixes when processes are killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod accounts;
 mod approval;
 mod attention;
 mod audit;

@@ -66,6 +66,8 @@ pub async fn tenant(pool: &Pool, slug: &str, account: &str, home: i32) -> Tenant
     let transaction = pool.tenant(id).await.unwrap();
     config::put_number(&transaction, &number(account, home)).await.expect("a number");
     let template = config::Template {
+        quality: None,
+        reason: None,
         waba_id: "15550200001".into(),
         name: "offer".into(),
         language: "en_US".into(),

@@ -89,6 +89,7 @@ mod tests {
             status: status.into(),
             portfolio_id: None,
             messaging_limit: None,
+            told_limit: None,
             suspended: false,
         }
     }

@@ -5,8 +5,8 @@ use sluice_schemas::record::{Event, HoldScope};
 
 use super::Ledger;
 use super::content::template_name;
-use super::reach::tier;
 use crate::chain::{Context, Poison};
+use crate::domain::tier;
 
 /// The part of an account event that the ledger reads.
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ impl Ledger {
 
     /// Meta changed how many people the portfolio of these numbers may reach a day.
     fn tiered(&mut self, cx: &mut Context<'_>, numbers: Vec<String>, data: &serde_json::Value) -> Result<(), Poison> {
-        let Some(limit) = data.get("max_daily_conversations_per_business").and_then(tier) else { return Ok(()) };
+        let Some(limit) = data.get("max_daily_conversations_per_business").and_then(tier::people) else { return Ok(()) };
         for number in numbers {
             self.limit_reach(cx, &number, limit)?;
         }

@@ -108,15 +108,16 @@ impl Ledger {
         }
     }
 
-    /// A template that is approved now may have been paused before.
+    /// A template that is approved now may have been paused before, and the other way round.
     fn configure_template(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
-        let approved = config
-            .value
-            .as_deref()
-            .is_some_and(|value| serde_json::from_str::<serde_json::Value>(value).is_ok_and(|template| template["status"] == "APPROVED"));
+        let value: serde_json::Value = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
         let name = config.name.split_once('/').map_or(config.name.as_str(), |(_, name)| name);
         let key = (config.tenant, HoldScope::Template, name.to_owned());
-        if approved { self.lift_older(cx, &key, config.at_ms, "the template is approved") } else { Ok(()) }
+        match value["status"].as_str() {
+            Some("APPROVED") => self.lift_older(cx, &key, config.at_ms, "the template is approved"),
+            Some(word @ ("PAUSED" | "DISABLED")) => self.hold_template(cx, key, format!("Meta: {word}")),
+            _ => Ok(()),
+        }
     }
 
     /// A person decides on a quarantined send.

@@ -246,45 +246,9 @@ impl Ledger {
     }
 }
 
-/// People a day by Meta's word for it, as in `TIER_2K`; the inner `None` is no limit. `None` for a word that nobody knows.
-pub(super) fn tier(word: &serde_json::Value) -> Option<Option<i64>> {
-    if let Some(people) = word.as_i64() {
-        return Some((people > 0).then_some(people));
-    }
-    let word = word.as_str()?;
-    let size = word.strip_prefix("TIER_").unwrap_or(word);
-    if size == "UNLIMITED" {
-        return Some(None);
-    }
-    let people = match size.strip_suffix('K') {
-        Some(thousands) => thousands.parse::<i64>().ok()?.checked_mul(1_000)?,
-        None => size.parse().ok()?,
-    };
-    (people > 0).then_some(Some(people))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn meta_words_its_limit_in_tiers_or_numbers() {
-        let cases = [
-            (json!("TIER_250"), Some(Some(250))),
-            (json!("TIER_2K"), Some(Some(2_000))),
-            (json!("TIER_100K"), Some(Some(100_000))),
-            (json!("TIER_UNLIMITED"), Some(None)),
-            (json!(-1), Some(None)),
-            (json!(10_000), Some(Some(10_000))),
-            (json!("2000"), Some(Some(2_000))),
-            (json!("TIER_HIGH"), None),
-            (json!(null), None),
-        ];
-        for (word, people) in cases {
-            assert_eq!(tier(&word), people, "{word}");
-        }
-    }
 
     #[test]
     fn a_person_reached_comes_back_from_its_bytes() {

@@ -3,6 +3,7 @@
 mod attention;
 mod driver;
 mod letters;
+mod numbers;
 mod opt_outs;
 
 use std::collections::BTreeSet;
