@@ -80,6 +80,7 @@ impl Form {
             country: some("country").map(|country| country.to_uppercase()),
             throttle,
             failure_limit,
+            window: some("window"),
         })
     }
 }

@@ -13,3 +13,4 @@ pub mod record;
 pub mod redrive;
 pub mod time;
 pub mod topics;
+pub mod window;

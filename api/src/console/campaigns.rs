@@ -91,6 +91,7 @@ struct NewForm {
     columns: String,
     throttle: String,
     failure_limit: String,
+    window: String,
 }
 
 impl From<&Form> for NewForm {
@@ -106,6 +107,7 @@ impl From<&Form> for NewForm {
             columns: text("columns"),
             throttle: text("throttle"),
             failure_limit: text("failure_limit"),
+            window: text("window"),
         }
     }
 }

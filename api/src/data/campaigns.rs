@@ -4,6 +4,7 @@ use std::io::Read;
 use jiff::Timestamp;
 use sluice_connectors::postgres::{self, Transaction, audit, campaigns, numbers};
 use sluice_schemas::ids::CampaignId;
+use sluice_schemas::window::{self, Window};
 use uuid::Uuid;
 
 use super::paging::{self, Paging};
@@ -36,6 +37,9 @@ pub struct New {
     pub throttle: i32,
     /// Percent of failures above which it pauses by itself, judged from 50 outcomes on; 20 when left out, 0 for never.
     pub failure_limit: Option<i32>,
+    /// Hours of the recipient's day in which it sends, by the time zone of the telephone number: `09:00-20:00`, or on some days only
+    /// `09:00-20:00 mon,tue,wed,thu,fri`. All hours when left out.
+    pub window: Option<String>,
 }
 
 impl New {
@@ -53,7 +57,14 @@ impl New {
         if !self.failure_limit.is_none_or(|limit| (0..=100).contains(&limit)) {
             wrong.push(crate::error::Field { field: "failure_limit".into(), detail: "`failure_limit` is 0 to 100 percent".into() });
         }
+        if let Err(fault) = self.hours() {
+            wrong.push(crate::error::Field { field: "window".into(), detail: fault.to_string() });
+        }
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    fn hours(&self) -> Result<Option<Window>, window::Fault> {
+        self.window.as_deref().map(str::trim).filter(|window| !window.is_empty()).map(str::parse).transpose()
     }
 }
 
@@ -65,6 +76,7 @@ pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + 
     let number = numbers::list(&transaction).await?.into_iter().find(|number| number.account == new.account);
     transaction.commit().await?;
     let number = number.ok_or_else(|| Error::field("account", format!("`account` {} is not one of your numbers", new.account)))?;
+    let window = new.hours().map_err(|fault| Error::field("window", fault.to_string()))?;
     let slots = new.columns.iter().map(|column| serde_json::json!(column)).collect::<Vec<_>>();
     let mapping = serde_json::from_value(serde_json::json!({ "body": slots })).map_err(|e| Error::field("columns", e.to_string()))?;
     let import = campaigns::Import { country: new.country.clone(), recipient_column: new.phone_column.clone() };
@@ -77,6 +89,7 @@ pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + 
         mapping,
         throttle: new.throttle,
         failure_limit: new.failure_limit.unwrap_or(campaigns::FAILURE_LIMIT),
+        window,
         created_by: actor.name.clone(),
     };
     let created = campaigns::create(&app.pool, actor.tenant, &wanted, &import, audience).await.map_err(|error| match error {
@@ -196,6 +209,7 @@ fn shown(
         language: c.template_language,
         throttle: c.throttle,
         failure_limit: c.failure_limit,
+        window: c.window,
         epoch: c.epoch,
         refused: c.refused,
         duplicates: c.duplicates,

@@ -303,6 +303,8 @@ pub struct Campaign {
     pub throttle: i32,
     /// Percent of failures above which it pauses by itself; 0 for never.
     pub failure_limit: i32,
+    /// Hours of the recipient's day in which it sends; all when null.
+    pub window: Option<String>,
     /// Raised by start, pause, resume and cancel.
     pub epoch: i64,
     /// Lines of the upload that were refused.

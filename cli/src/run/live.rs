@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use sluice_api::live::{Feed, Hub, LiveEvent, Position};
@@ -41,7 +41,7 @@ fn topic(feed: Feed) -> &'static str {
 
 /// Every process that serves the console reads every partition from now on: no group, nothing committed.
 fn tail(options: &kafka::Options, codecs: &Codecs, hub: &Hub, stop: &Stop) -> Result<(), kafka::Error> {
-    let consumer: BaseConsumer = transaction::reader(options)?;
+    let consumer = transaction::reader(options)?;
     let mut list = TopicPartitionList::new();
     for feed in Feed::ALL {
         let name = options.name(topic(feed));
@@ -53,6 +53,9 @@ fn tail(options: &kafka::Options, codecs: &Codecs, hub: &Hub, stop: &Stop) -> Re
     }
     consumer.assign(&list)?;
     while !stop.load(Ordering::Acquire) {
+        if consumer.context().is() {
+            return Err(kafka::Error::Stale);
+        }
         let message = match consumer.poll(Duration::from_millis(200)) {
             None => continue,
             Some(Err(e)) => return Err(e.into()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
@@ -15,6 +16,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use sluice_schemas::failpoint::hit;
 use sluice_schemas::record::Header;
 
+use super::stale::Stale;
 use super::{Error, Fences, Options};
 
 /// A record as read.
@@ -63,9 +65,14 @@ pub struct Subscription {
 }
 
 #[derive(Default)]
-struct Generation(AtomicU64);
+struct Generation(AtomicU64, Stale);
 
-impl ClientContext for Generation {}
+impl ClientContext for Generation {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.1.heard(level, facility, message);
+    }
+}
+
 impl ConsumerContext for Generation {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, _: &Rebalance<'_>) {
         self.0.fetch_add(1, Ordering::AcqRel);
@@ -102,6 +109,7 @@ pub fn run<E: std::fmt::Display>(
             Err(e @ Error::Fenced(_)) if fences.may_return(Instant::now()) => {
                 tracing::warn!(group = subscription.group, error = %e, "a fresh consumer takes the identity back");
             }
+            Err(Error::Stale) => tracing::warn!(group = subscription.group, "a fresh consumer replaces one that has lost a partition"),
             ended => return ended,
         }
     }
@@ -115,6 +123,9 @@ fn drive<E: std::fmt::Display>(
 ) -> Result<(), Error> {
     let consumer = connect(options, subscription)?;
     while !stop.load(Ordering::Acquire) {
+        if consumer.context().1.is() {
+            return Err(Error::Stale);
+        }
         let generation = consumer.context().0.load(Ordering::Acquire);
         let batch = collect(&consumer, options, subscription, stop)?;
         if batch.is_empty() || consumer.context().0.load(Ordering::Acquire) != generation {

@@ -5,6 +5,7 @@ pub mod consumer;
 pub mod lag;
 pub mod log;
 pub mod producer;
+pub mod stale;
 pub mod tail;
 pub mod transaction;
 
@@ -88,6 +89,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The client has lost a partition for good; a fresh one finds it again.
+    #[error("the client has lost the leader of a partition, and does not look for it again")]
+    Stale,
     /// Anything else the client reports.
     #[error("Kafka: {0}")]
     Client(String),
@@ -101,6 +105,7 @@ impl Error {
             Self::Refused(_) => "refused",
             Self::Fenced(_) => "fenced",
             Self::Topic { .. } => "topic",
+            Self::Stale => "stale",
             Self::Client(_) => "client",
         }
     }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::config::FromClientConfigAndContext;
+use arc_swap::{ArcSwap, Guard};
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::message::{self, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext};
 use sluice_schemas::record::Header;
 use tokio::sync::oneshot;
 
+use super::stale::Stale;
 use super::{Error, Options};
 
 /// A record to write.
@@ -42,9 +44,14 @@ impl Batch {
     }
 }
 
-struct Acks;
+#[derive(Default)]
+struct Acks(Stale);
 
-impl ClientContext for Acks {}
+impl ClientContext for Acks {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.heard(level, facility, message);
+    }
+}
 
 impl ProducerContext for Acks {
     type DeliveryOpaque = Arc<Batch>;
@@ -64,7 +71,8 @@ impl ProducerContext for Acks {
 /// A handle that can be cloned.
 #[derive(Clone)]
 pub struct Producer {
-    producer: Arc<ThreadedProducer<Acks>>,
+    producer: Arc<ArcSwap<ThreadedProducer<Acks>>>,
+    config: Arc<ClientConfig>,
     names: Arc<std::collections::HashMap<&'static str, String>>,
 }
 
@@ -85,7 +93,23 @@ impl Producer {
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
             .set("queue.buffering.max.messages", "200000");
         let names = sluice_schemas::topics::TOPICS.iter().map(|topic| (topic.name, options.name(topic.name))).collect();
-        Ok(Self { producer: Arc::new(ThreadedProducer::from_config_and_context(&config, Acks)?), names: Arc::new(names) })
+        let producer = ThreadedProducer::from_config_and_context(&config, Acks::default())?;
+        Ok(Self { producer: Arc::new(ArcSwap::from_pointee(producer)), config: Arc::new(config), names: Arc::new(names) })
+    }
+
+    /// The client, a fresh one if it has lost a partition for good. What still waited in the old one is refused, and its callers repeat.
+    fn client(&self) -> Result<Guard<Arc<ThreadedProducer<Acks>>>, Error> {
+        let client = self.producer.load();
+        if !client.context().0.is() {
+            return Ok(client);
+        }
+        let fresh = Arc::new(ThreadedProducer::from_config_and_context(&self.config, Acks::default())?);
+        let old = self.producer.compare_and_swap(&client, fresh);
+        tracing::warn!("a fresh producer replaces one that has lost a partition");
+        let (client, old) = (Guard::into_inner(client), Guard::into_inner(old));
+        // Its end waits for its thread, which a caller must not.
+        std::thread::spawn(move || drop((client, old)));
+        Ok(self.producer.load())
     }
 
     /// Writes all records and returns once every one is acknowledged, or the first that is not.
@@ -119,11 +143,11 @@ impl Producer {
             });
             out = out.headers(headers);
         }
-        self.producer.send(out).map_err(|(e, _)| e.into())
+        self.client()?.send(out).map_err(|(e, _)| e.into())
     }
 
     /// Waits until nothing is queued, at most `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
-        Ok(self.producer.flush(timeout)?)
+        Ok(self.producer.load().flush(timeout)?)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
@@ -13,6 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 use sluice_schemas::failpoint::{fails, hit};
 
+use super::stale::Stale;
 use super::{CALL, Error, Options};
 
 /// A crashed transaction blocks `read_committed` readers until it times out, so it is short.
@@ -34,6 +36,7 @@ pub struct Changes {
     /// Whether there may be some: asked before every record, so it must cost nothing.
     any: AtomicBool,
     closing: AtomicBool,
+    stale: Stale,
 }
 
 impl Changes {
@@ -53,6 +56,11 @@ impl Changes {
         self.closing.store(true, Ordering::Release);
     }
 
+    /// Whether the consumer has lost a partition for good.
+    pub fn is_stale(&self) -> bool {
+        self.stale.is()
+    }
+
     fn put(&self, change: Change) {
         if let Ok(mut changes) = self.waiting.lock() {
             changes.push_back(change);
@@ -61,7 +69,11 @@ impl Changes {
     }
 }
 
-impl ClientContext for Changes {}
+impl ClientContext for Changes {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.stale.heard(level, facility, message);
+    }
+}
 
 impl ConsumerContext for Changes {
     /// Neither assigns nor unassigns: the callback runs inside `poll` and must not wait, but a revoked partition has a
@@ -108,7 +120,7 @@ pub fn consumer(options: &Options, chain: &str, instance: &str, anchor: &str) ->
 }
 
 /// A consumer outside any group, to read changelogs and tails from given offsets.
-pub fn reader(options: &Options) -> Result<BaseConsumer, Error> {
+pub fn reader(options: &Options) -> Result<BaseConsumer<Stale>, Error> {
     let mut config = options.client();
     config
         .set("group.id", options.name("reader"))
@@ -117,7 +129,7 @@ pub fn reader(options: &Options) -> Result<BaseConsumer, Error> {
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "error")
         .set("fetch.wait.max.ms", "100");
-    Ok(config.create()?)
+    Ok(config.create_with_context(Stale::default())?)
 }
 
 /// Offset committed for a partition of the anchor, with the journal sequence that its metadata carries. A partition that is missing has
@@ -144,7 +156,7 @@ pub fn committed(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result
 
 /// Delivery results of a transaction: the first failure, and where marked records landed.
 #[derive(Default)]
-pub struct Landed(Mutex<LandedInner>);
+pub struct Landed(Mutex<LandedInner>, Stale);
 
 #[derive(Default)]
 struct LandedInner {
@@ -152,7 +164,11 @@ struct LandedInner {
     offsets: BTreeMap<usize, i64>,
 }
 
-impl ClientContext for Landed {}
+impl ClientContext for Landed {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.1.heard(level, facility, message);
+    }
+}
 
 impl ProducerContext for Landed {
     /// 0 for records whose offset nobody needs.
@@ -193,6 +209,11 @@ impl Producer {
         let producer: BaseProducer<Landed> = config.create_with_context(Landed::default())?;
         producer.init_transactions(TIMEOUT * 2)?;
         Ok(Self(producer))
+    }
+
+    /// Whether it has lost a partition for good.
+    pub fn is_stale(&self) -> bool {
+        self.0.context().1.is()
     }
 
     /// Opens a transaction.

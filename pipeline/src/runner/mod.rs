@@ -200,6 +200,9 @@ impl Drop for Runner<'_> {
 impl Runner<'_> {
     fn drive(&mut self, stop: &Stop) -> Result<(), Error> {
         while !stop.load(Ordering::Acquire) {
+            if self.consumer.context().is_stale() || self.producer.is_stale() {
+                return Err(kafka::Error::Stale.into());
+            }
             self.changes()?;
             let wait = self.wait();
             let idle = self.burst(wait)?;

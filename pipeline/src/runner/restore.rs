@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use sluice_connectors::kafka::log::Log;
+use sluice_connectors::kafka::stale::Stale;
 use sluice_connectors::kafka::{self, transaction};
 use sluice_schemas::failpoint::{hit, planted};
 use sluice_schemas::record::Journal;
@@ -97,7 +98,14 @@ fn revive(setup: &Setup, id: i32, store: Store, place: Position) -> Result<Parti
     Ok(Partition::new(id, cell, store, place))
 }
 
-fn one(setup: &Setup, names: &Names, store: &Store, id: i32, target: i64, reader: &mut Option<BaseConsumer>) -> Result<Position, Error> {
+fn one(
+    setup: &Setup,
+    names: &Names,
+    store: &Store,
+    id: i32,
+    target: i64,
+    reader: &mut Option<BaseConsumer<Stale>>,
+) -> Result<Position, Error> {
     let mut place = store.position()?;
     if place.sequence > target {
         tracing::warn!(
@@ -136,7 +144,7 @@ fn keyed(
     id: i32,
     target: i64,
     place: &mut Position,
-    reader: &BaseConsumer,
+    reader: &BaseConsumer<Stale>,
 ) -> Result<i64, Error> {
     let codec = setup.codecs.of::<Journal>();
     let mut changes = Changes::default();
@@ -172,7 +180,7 @@ fn keyed(
     })
 }
 
-fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position, reader: &BaseConsumer) -> Result<(), Error> {
+fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position, reader: &BaseConsumer<Stale>) -> Result<(), Error> {
     let (low, _) = reader.fetch_watermarks(topic, id, Duration::from_secs(10)).map_err(kafka::Error::from)?;
     let from = place.packed.max(low);
     read(reader, topic, id, from, |key, value, offset| {
@@ -194,7 +202,7 @@ fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position
 
 /// Feeds records from `from` on until `take` says that it has enough, or the end is reached and nothing more comes.
 fn read(
-    reader: &BaseConsumer,
+    reader: &BaseConsumer<Stale>,
     topic: &str,
     id: i32,
     from: i64,

@@ -125,6 +125,7 @@ impl World {
             seq: -1,
             epoch: 0,
             suppressed: None,
+            window: None,
             body: r#"{"type":"text","text":{"body":"hello"}}"#.into(),
             at_ms: now.0,
             trace: TraceId::default(),

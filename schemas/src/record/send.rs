@@ -75,6 +75,8 @@ pub struct Outbound {
     pub epoch: i64,
     /// Why it will not be sent, decided at expansion.
     pub suppressed: Option<String>,
+    /// Hours of the recipient's day in which it may leave, as in `09:00-20:00 mon,tue`: [`crate::window::Window`].
+    pub window: Option<String>,
     /// The command as JSON: `{"type":"text","text":{"body":…}}` and so on (contract §6 without recipient and envelope).
     pub body: String,
     /// When it was planned.

@@ -43,7 +43,9 @@ fn run() -> anyhow::Result<usize> {
         let outcome = deployment.run(&Scenario::of(seed, family))?;
         let (took, starts) = (outcome.took.as_secs_f64(), outcome.starts);
         println!("seed {seed} {family}: {} in {took:.1} s, {starts} starts", if outcome.violations.is_empty() { "ok" } else { "VIOLATED" });
-        for violation in outcome.violations.iter().take(SHOWN) {
+        // What time cannot heal says most.
+        let (healing, broken): (Vec<_>, Vec<_>) = outcome.violations.iter().partition(|violation| violation.may_heal());
+        for violation in broken.into_iter().chain(healing).take(SHOWN) {
             println!("    {violation}");
         }
         if outcome.violations.len() > SHOWN {
@@ -69,6 +71,8 @@ fn keep(arena: &Arena, seed: u64) -> anyhow::Result<()> {
     for log in std::fs::read_dir(arena.logs())?.flatten() {
         std::fs::copy(log.path(), kept.join(log.file_name()))?;
     }
+    // How far each part has come, while it still runs.
+    std::fs::write(kept.join("metrics"), arena.metrics())?;
     println!("    logs: {}", kept.display());
     Ok(())
 }

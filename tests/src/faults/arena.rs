@@ -100,6 +100,11 @@ impl Arena {
         beyond[beyond.len().saturating_sub(20)..].join("\n")
     }
 
+    /// The first instance's metrics, if it answers.
+    pub fn metrics(&self) -> String {
+        self.system.metrics().unwrap_or_else(|e| e.to_string())
+    }
+
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.system.dir().join("logs")
@@ -194,10 +199,9 @@ impl Run<'_> {
     fn wait(&mut self, until: Instant) -> anyhow::Result<()> {
         loop {
             self.arena.fleet.tend()?;
-            // The registry needs its database and a veil its broker, and whoever waits for them here lets nobody else come back.
+            // Everything else needs an engine, and whoever waits for one here lets nobody come back.
             let away = self.later.iter().any(|(_, later)| matches!(later, Later::Engine(_)));
-            let due =
-                |(at, later): &(Instant, Later)| *at <= Instant::now() && !(away && matches!(later, Later::Registry | Later::Veil(_)));
+            let due = |(at, later): &(Instant, Later)| *at <= Instant::now() && (!away || matches!(later, Later::Engine(_)));
             while let Some(due) = self.later.iter().position(due) {
                 let (_, later) = self.later.swap_remove(due);
                 self.undo(later)?;

@@ -18,6 +18,7 @@ mod conversation;
 mod dead_letters;
 mod effects;
 mod harness;
+mod hours;
 mod http;
 mod kill;
 mod letters;

@@ -21,6 +21,7 @@ fn new(account: &str) -> New {
         mapping: serde_json::from_str(r#"{"body": ["name"]}"#).unwrap(),
         throttle: 10,
         failure_limit: campaigns::FAILURE_LIMIT,
+        window: None,
         created_by: "ana".into(),
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sluice_connectors::postgres::campaigns::{self, Campaign, Import, Mapping, New, Refusal};
 use sluice_connectors::postgres::{Pool, Transaction, audit, config as settings, numbers};
 use sluice_schemas::ids::TenantId;
+use sluice_schemas::window::Window;
 
 use super::super::output::{Form, notice};
 use super::super::{actor, input, tenant};
@@ -56,6 +57,10 @@ pub struct Args {
     /// Percent of failures above which it pauses by itself, judged from 50 outcomes on; 0 for never
     #[arg(long, value_name = "PERCENT", default_value_t = campaigns::FAILURE_LIMIT, value_parser = clap::value_parser!(i32).range(0..=100))]
     pause_at_failures: i32,
+    /// Hours of the recipient's day in which it sends, by the time zone of the telephone number: `09:00-20:00`, or on some days only
+    /// `09:00-20:00 mon,tue,wed,thu,fri`
+    #[arg(long, value_name = "HOURS")]
+    window: Option<Window>,
     /// Where to write the refused lines as CSV: line, reason, content
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
@@ -131,6 +136,7 @@ async fn make(pool: &Pool, id: TenantId, args: &Args, channel: String, mapping: 
         mapping,
         throttle: args.throttle,
         failure_limit: args.pause_at_failures,
+        window: args.window.clone(),
         created_by: actor(),
     };
     let import = Import { country: args.country.clone(), recipient_column: args.recipient.clone() };
@@ -188,7 +194,7 @@ pub fn shown(campaign: &Campaign) -> Value {
     json!({
         "id": campaign.id, "name": campaign.name, "state": campaign.state, "pause_reason": campaign.pause_reason,
         "account": campaign.account, "template": campaign.template_name, "language": campaign.template_language,
-        "throttle": campaign.throttle, "failure_limit": campaign.failure_limit, "accepted_lines": campaign.audience, "refused_lines": campaign.refused,
+        "throttle": campaign.throttle, "failure_limit": campaign.failure_limit, "window": campaign.window, "accepted_lines": campaign.audience, "refused_lines": campaign.refused,
         "duplicate_lines": campaign.duplicates, "epoch": campaign.epoch, "created_by": campaign.created_by,
         "created_at": campaign.created_at.to_string(), "starts_at": time(campaign.starts_at),
         "started_at": time(campaign.started_at), "finished_at": time(campaign.finished_at),

@@ -95,6 +95,7 @@ mod tests {
             epoch: 1,
             throttle: 0,
             failure_limit: 20,
+            window: None,
             audience: 10,
             refused: 0,
             duplicates: 0,

@@ -133,6 +133,7 @@ fn ledger(codecs: &Codecs, n: usize) -> anyhow::Result<Input> {
             seq: -1,
             epoch: 0,
             suppressed: None,
+            window: None,
             body: r#"{"type":"text","text":{"body":"Thank you for your message. We will come back to you tomorrow morning."}}"#.into(),
             at_ms: Millis::now().0,
             trace: TraceId::default(),

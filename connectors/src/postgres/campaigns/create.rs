@@ -11,6 +11,7 @@ use super::import::{Line, Lines};
 use super::{Campaign, Import, Mapping, Refusal, get};
 use crate::postgres::{Error, Pool, Result, Transaction, numbers};
 use sluice_schemas::ids::TenantId;
+use sluice_schemas::window::Window;
 
 /// Refusals kept with a campaign; further ones are only counted.
 const KEPT_REFUSALS: usize = 10_000;
@@ -35,6 +36,8 @@ pub struct New {
     pub throttle: i32,
     /// Percent of failures above which it pauses by itself; 0 for never.
     pub failure_limit: i32,
+    /// Hours of the recipient's day in which it sends.
+    pub window: Option<Window>,
     /// Who makes it.
     pub created_by: String,
 }
@@ -101,8 +104,8 @@ async fn insert(transaction: &Transaction, id: CampaignId, new: &New) -> Result<
     transaction
         .execute(
             "insert into campaigns (tenant_id, id, name, channel, account, template_name, template_language, variables,
-                                    throttle, created_by, failure_limit)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                    throttle, created_by, failure_limit, send_window)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             &[
                 &transaction.tenant()?.0,
                 &id.0,
@@ -115,6 +118,7 @@ async fn insert(transaction: &Transaction, id: CampaignId, new: &New) -> Result<
                 &new.throttle,
                 &new.created_by,
                 &new.failure_limit,
+                &new.window.as_ref().map(ToString::to_string),
             ],
         )
         .await?;

@@ -48,6 +48,8 @@ pub struct Campaign {
     pub throttle: i32,
     /// Percent of failures above which it pauses by itself; 0 for never.
     pub failure_limit: i32,
+    /// Hours of the recipient's day in which it sends: [`sluice_schemas::window::Window`].
+    pub window: Option<String>,
     /// Rows of the snapshot.
     pub audience: i64,
     /// Lines that were refused at import.
@@ -67,7 +69,7 @@ pub struct Campaign {
 }
 
 const COLUMNS: &str = "id, name, channel, account, template_name, template_language, variables, state, pause_reason, epoch,
-    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit";
+    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit, send_window";
 
 /// One campaign.
 pub async fn get(transaction: &Transaction, id: CampaignId) -> Result<Campaign> {
@@ -153,5 +155,6 @@ fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
         started_at: row.try_get(17)?,
         finished_at: row.try_get(18)?,
         failure_limit: row.try_get(19)?,
+        window: row.try_get(20)?,
     })
 }

@@ -239,6 +239,7 @@ impl Intake {
             seq: -1,
             epoch: 0,
             suppressed: None,
+            window: None,
             body: said.to_json(),
             at_ms: cx.now.0,
             trace,

@@ -15,6 +15,8 @@ const LOW_MS: i64 = 1_500;
 const FULL_MS: i64 = 3_000;
 /// Rows that do not come within this time are asked for again; the send id absorbs what comes twice.
 const PATIENCE_MS: i64 = 10_000;
+/// Rows that wait for the hours of their recipients at most: what the ledger keeps of an audience whose day has not begun.
+const WAITING_ROWS: i64 = 20_000;
 /// Rows of one demand at most.
 const MAX_ROWS: i64 = 5_000;
 
@@ -82,7 +84,10 @@ impl Ledger {
                 }
                 (campaign.received, campaign.cursor - campaign.received)
             } else {
-                if self.schedule.backlog(&campaign.account, id) > rate * LOW_MS / 1000 {
+                let planned = self.schedule.planned(&campaign.account, id);
+                // Counting what is due costs something; few that are planned at all are few that are due.
+                let due = if planned > rate * LOW_MS / 1000 { self.schedule.backlog(&campaign.account, id, cx.now) } else { planned };
+                if due > rate * LOW_MS / 1000 || planned >= WAITING_ROWS {
                     continue;
                 }
                 (campaign.cursor, full.min(campaign.audience - campaign.cursor))

@@ -23,6 +23,7 @@ mod opt_out;
 mod reach;
 mod schedule;
 mod settle;
+mod window;
 
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::ids::{SendId, TenantId};
@@ -182,6 +183,7 @@ impl Ledger {
             None => None,
         };
         if send.state == SendState::Planned {
+            send.due_ms = window::opens(outbound, cx.now).map_or(0, |opening| opening.0);
             self.schedule.add(item(outbound, &send));
         }
         self.store(cx, outbound.send_id, &send)?;
@@ -204,7 +206,7 @@ impl Ledger {
         if let Some(reason) = self.unwanted(cx, &outbound)? {
             return self.suppress(cx, item, send, &outbound, reason);
         }
-        if self.beyond_reach(cx, item, &outbound)? {
+        if self.out_of_hours(cx, item, &mut send, &outbound)? || self.beyond_reach(cx, item, &outbound)? {
             return Ok(());
         }
         send.state = SendState::InFlight;

@@ -168,11 +168,17 @@ impl Schedule {
         self.running.remove(&campaign);
     }
 
-    /// Planned sends of a campaign on a number.
-    pub fn backlog(&self, account: &str, campaign: CampaignId) -> i64 {
+    /// Planned sends of a campaign on a number that may go by `now`.
+    pub fn backlog(&self, account: &str, campaign: CampaignId, now: Millis) -> i64 {
         let Some(number) = self.numbers.get(account) else { return 0 };
         let parked = number.pairs.values().flat_map(|p| p.waiting.values()).filter(|item| item.campaign == Some(campaign)).count();
-        (number.bulk.get(&campaign).map_or(0, Queue::len) + parked) as i64
+        let due = number.bulk.get(&campaign).map_or(0, |queue| queue.range(..=(now, i64::MAX)).count());
+        (due + parked) as i64
+    }
+
+    /// Planned sends of a campaign on a number, also those whose time has not come.
+    pub fn planned(&self, account: &str, campaign: CampaignId) -> i64 {
+        self.numbers.get(account).and_then(|number| number.bulk.get(&campaign)).map_or(0, Queue::len) as i64
     }
 
     /// Takes out every planned send of a campaign.

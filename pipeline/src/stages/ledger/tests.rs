@@ -2,6 +2,7 @@ mod forget;
 mod holds;
 mod opt_out;
 mod reach;
+mod window;
 
 use proptest::prelude::*;
 use sluice_schemas::codec::Codecs;
@@ -207,6 +208,7 @@ fn outbound(n: u8, campaign: Option<CampaignId>, seq: i64) -> Outbound {
         seq,
         epoch: 1,
         suppressed: None,
+        window: None,
         body: r#"{"type":"text","text":{"body":"hi"}}"#.into(),
         at_ms: 0,
         trace: TraceId::default(),
