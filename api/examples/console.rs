@@ -108,6 +108,7 @@ async fn campaign(pool: &Pool) -> Result<()> {
         failure_limit: campaigns::FAILURE_LIMIT,
         throttle: 0,
         created_by: "ana@example.com".into(),
+        window: None,
     };
     let mut csv = String::from("name,phone\nNobody,\nTwice,+15550100001\nTwice,+15550100001\nShort,+1555\n");
     csv.extend((100_000..112_000).map(|n| format!("Customer {n},+1555{n:07}\n")));

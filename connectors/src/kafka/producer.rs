@@ -71,7 +71,7 @@ impl ProducerContext for Acks {
 /// A handle that can be cloned.
 #[derive(Clone)]
 pub struct Producer {
-    producer: Arc<ArcSwap<ThreadedProducer<Acks>>>,
+    current: Arc<ArcSwap<ThreadedProducer<Acks>>>,
     config: Arc<ClientConfig>,
     names: Arc<std::collections::HashMap<&'static str, String>>,
 }
@@ -94,22 +94,22 @@ impl Producer {
             .set("queue.buffering.max.messages", "200000");
         let names = sluice_schemas::topics::TOPICS.iter().map(|topic| (topic.name, options.name(topic.name))).collect();
         let producer = ThreadedProducer::from_config_and_context(&config, Acks::default())?;
-        Ok(Self { producer: Arc::new(ArcSwap::from_pointee(producer)), config: Arc::new(config), names: Arc::new(names) })
+        Ok(Self { current: Arc::new(ArcSwap::from_pointee(producer)), config: Arc::new(config), names: Arc::new(names) })
     }
 
     /// The client, a fresh one if it has lost a partition for good. What still waited in the old one is refused, and its callers repeat.
     fn client(&self) -> Result<Guard<Arc<ThreadedProducer<Acks>>>, Error> {
-        let client = self.producer.load();
+        let client = self.current.load();
         if !client.context().0.is() {
             return Ok(client);
         }
         let fresh = Arc::new(ThreadedProducer::from_config_and_context(&self.config, Acks::default())?);
-        let old = self.producer.compare_and_swap(&client, fresh);
+        let old = self.current.compare_and_swap(&client, fresh);
         tracing::warn!("a fresh producer replaces one that has lost a partition");
         let (client, old) = (Guard::into_inner(client), Guard::into_inner(old));
         // Its end waits for its thread, which a caller must not.
         std::thread::spawn(move || drop((client, old)));
-        Ok(self.producer.load())
+        Ok(self.current.load())
     }
 
     /// Writes all records and returns once every one is acknowledged, or the first that is not.
@@ -148,6 +148,6 @@ impl Producer {
 
     /// Waits until nothing is queued, at most `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
-        Ok(self.producer.load().flush(timeout)?)
+        Ok(self.current.load().flush(timeout)?)
     }
 }

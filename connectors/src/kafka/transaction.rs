@@ -19,6 +19,8 @@ use super::{CALL, Error, Options};
 
 /// A crashed transaction blocks `read_committed` readers until it times out, so it is short.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
+/// A call that waits is looked at again after this time.
+const SLICE: Duration = Duration::from_secs(3);
 
 /// What the group asked of this member; the loop acts on it outside the callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,9 +256,9 @@ impl Producer {
             return Err(Error::Client("told to fail before the commit".into()));
         }
         let group = consumer.group_metadata().ok_or_else(|| Error::Client("the consumer has no group metadata".into()))?;
-        self.retry(|| self.0.send_offsets_to_transaction(offsets, &group, CALL))?;
+        self.retry(|| self.0.send_offsets_to_transaction(offsets, &group, SLICE))?;
         hit("transaction", "offsets_added");
-        self.retry(|| self.0.commit_transaction(TIMEOUT))?;
+        self.retry(|| self.0.commit_transaction(SLICE))?;
         if fails("transaction", "after_commit") {
             return Err(Error::Client("told to fail after the commit".into()));
         }
@@ -264,14 +266,19 @@ impl Producer {
         failed.map_or(Ok(()), |e| Err(e.into()))
     }
 
+    /// Calls again what can be resumed, until the broker itself would have given the transaction up. A partition that the client has lost
+    /// takes no record any more, and the call would wait for it.
     fn retry(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Error> {
-        for _ in 0..3 {
+        let begun = Instant::now();
+        loop {
             match call() {
-                Err(KafkaError::Transaction(e)) if e.is_retriable() => self.poll(),
+                Err(KafkaError::Transaction(e)) if e.is_retriable() && begun.elapsed() < TIMEOUT => self.poll(),
                 other => return other.map_err(Error::from),
             }
+            if self.is_stale() {
+                return Err(Error::Stale);
+            }
         }
-        call().map_err(Error::from)
     }
 
     /// Gives up what was added since [`Producer::begin`].

@@ -38,6 +38,8 @@ struct Ground {
     passed_over: PassedOver,
     beside: Vec<Beside>,
     holds: Vec<attention::Hold>,
+    /// Different people whom the portfolio may reach a day; 0 for no limit.
+    people_a_day: Option<i32>,
 }
 
 /// Says how it would go; sends and changes nothing.
@@ -77,12 +79,13 @@ async fn ground(pool: &Pool, which: &Which) -> Result<Ground, Failure> {
     let left = funnel.pending + funnel.count("planned");
     let passed_over = campaigns::passed_over(&transaction, &campaign, number.home, campaign.audience - left).await?;
     let beside = campaigns::beside(&transaction, &campaign).await?;
+    let people_a_day = number.people_a_day();
     let waba = number.waba_id.unwrap_or_default();
     let template = format!("{}/{}", campaign.template_name, campaign.template_language);
     let names = [campaign.account.as_str(), &waba, "-", &template];
     let holds = attention::holds(&transaction).await?.into_iter().filter(|hold| names.contains(&hold.name.as_str())).collect();
     transaction.commit().await?;
-    Ok(Ground { campaign, rate: i64::from(number.messages_per_second), left, passed_over, beside, holds })
+    Ok(Ground { campaign, rate: i64::from(number.messages_per_second), left, passed_over, beside, holds, people_a_day })
 }
 
 fn shown(ground: &Ground, start: Timestamp, finish: Timestamp, messages: i64, forecast: &Forecast, begun: Instant) -> Value {
@@ -95,7 +98,7 @@ fn shown(ground: &Ground, start: Timestamp, finish: Timestamp, messages: i64, fo
         "id": ground.campaign.id, "name": ground.campaign.name, "recipients": ground.left, "messages": messages,
         "passed_over": ground.passed_over, "starts_at": start.to_string(), "finishes_at": finish.to_string(),
         "seconds": finish.duration_since(start).as_secs_f64(), "messages_per_second": ground.rate, "throttle": ground.campaign.throttle,
-        "beside": ground.beside, "holds": ground.holds, "curve": curve, "computed_ms": begun.elapsed().as_millis() as u64,
+        "beside": ground.beside, "holds": ground.holds, "window": ground.campaign.window, "people_a_day": ground.people_a_day, "curve": curve, "computed_ms": begun.elapsed().as_millis() as u64,
     })
 }
 
@@ -114,6 +117,12 @@ fn said(ground: &Ground, start: Timestamp, finish: Timestamp, messages: i64) -> 
     lines.push(format!("from {start} to {finish}: {limit}"));
     lines.extend(ground.beside.iter().map(|b| format!("{:>9}  messages of `{}` take turns with it", b.messages, b.name)));
     lines.extend(ground.holds.iter().map(|hold| format!("   waits:  the {} {} is held; see `sluice holds list`", hold.scope, hold.name)));
+    if let Some(window) = &ground.campaign.window {
+        lines.push(format!("   later:  whoever is out of the hours {window} of the own day; that is not part of this forecast"));
+    }
+    if let Some(people) = ground.people_a_day.filter(|people| *people > 0 && i64::from(*people) < messages) {
+        lines.push(format!("   waits:  its portfolio may reach {people} different people a day outside open windows; the others wait"));
+    }
     lines.push("nothing was sent".into());
     lines.join("\n")
 }
