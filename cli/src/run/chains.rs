@@ -7,15 +7,19 @@ use sluice_connectors::kafka::Fences;
 use sluice_connectors::kafka::consumer::Stop;
 use sluice_connectors::registry;
 use sluice_pipeline::chain::Chain;
-use sluice_pipeline::runner::{self, Setup};
+use sluice_pipeline::runner::{self, Alive, SILENCE, Setup};
 use sluice_pipeline::stages::intake::Intake;
 use sluice_pipeline::stages::ledger::{Ledger, Settings};
 use sluice_pipeline::stages::reconcile::Reconcile;
 use sluice_pipeline::topology;
 use sluice_schemas::codec::Codecs;
+use tokio_util::sync::CancellationToken;
 
 use super::{Parts, Running};
-use crate::exit::Failure;
+use crate::exit::{Failure, UNAVAILABLE};
+
+/// Pause between looks at a chain's beats.
+const LOOK: Duration = Duration::from_secs(1);
 
 type Make = Box<dyn Fn() -> Box<dyn Chain> + Send + Sync>;
 
@@ -33,6 +37,7 @@ pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result
         kafka: parts.config.kafka.clone(),
         codecs: parts.codecs.clone(),
         make: make(role, parts)?,
+        alive: Alive::default(),
         ready: Box::new(move |ready| {
             if ready {
                 readiness.ready(role);
@@ -45,6 +50,8 @@ pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result
     let (stop, fatal) = (running.stop.clone(), running.fatal.clone());
     let (registry, runtime) = (parts.config.registry(), tokio::runtime::Handle::current());
     let learn = move |codecs: &Codecs, id| runtime.block_on(registry::learn(&registry, codecs, id));
+    let (alive, watched) = (setup.alive.clone(), running.cancel.clone());
+    running.task(watch(role, alive, watched));
     running.thread(role, move || supervise(&setup, learn, &stop, &fatal))?;
     Ok(())
 }
@@ -68,6 +75,25 @@ fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
     })
 }
 
+/// Ends the process when the chain's thread is silent for too long: its client waits for what does not come, and no call reaches it. A fresh
+/// process goes on at what is committed. Counted in looks, so that a process that was stopped itself has its time.
+async fn watch(role: &'static str, alive: Alive, cancel: CancellationToken) {
+    let (mut seen, mut silent) = (alive.beats(), Duration::ZERO);
+    while cancel.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        let beats = alive.beats();
+        silent = if beats == seen { silent + LOOK } else { Duration::ZERO };
+        seen = beats;
+        if silent >= SILENCE {
+            tracing::error!(
+                chain = role,
+                "the chain has stood still in its Kafka client for {} s; the process ends, so that a fresh one goes on",
+                SILENCE.as_secs()
+            );
+            std::process::exit(i32::from(UNAVAILABLE));
+        }
+    }
+}
+
 /// Every error is answered by a fresh instance, which reads the committed state; a fence that cannot be our own ends the process,
 /// since another one runs under this name.
 fn supervise(
@@ -79,6 +105,7 @@ fn supervise(
     let mut pause = Duration::from_millis(200);
     let mut fences = Fences::default();
     while !stop.load(Ordering::Acquire) {
+        setup.alive.beat();
         let started = Instant::now();
         let Err(e) = runner::run(setup, stop) else { return };
         if let runner::Error::Stranger(id) = e {
@@ -97,6 +124,7 @@ fn supervise(
         }
         let until = Instant::now() + pause;
         while Instant::now() < until && !stop.load(Ordering::Acquire) {
+            setup.alive.beat();
             std::thread::sleep(Duration::from_millis(50));
         }
         pause = (pause * 2).min(Duration::from_secs(15));

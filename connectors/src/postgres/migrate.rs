@@ -58,12 +58,11 @@ async fn pending(client: &mut Client, options: &Options) -> Result<Report> {
     let runner = embedded::migrations::runner();
     let known = client.query_one("select to_regclass('refinery_schema_history') is not null", &[]).await?.try_get(0)?;
     let applied = if known { runner.get_applied_migrations_async(client).await.map_err(failed)? } else { Vec::new() };
-    report.migrations = runner
-        .get_migrations()
-        .iter()
-        .filter(|migration| !applied.iter().any(|done| done.version() == migration.version()))
-        .map(ToString::to_string)
-        .collect();
+    let mut missing: Vec<_> =
+        runner.get_migrations().iter().filter(|migration| !applied.iter().any(|done| done.version() == migration.version())).collect();
+    // They lie there by name, which puts the tenth before the first.
+    missing.sort_unstable_by_key(|migration| migration.version());
+    report.migrations = missing.into_iter().map(ToString::to_string).collect();
     for (login, _) in logins(options) {
         let exists = client.query_opt("select from pg_roles where rolname = $1", &[&login.user]).await?.is_some();
         if !exists {

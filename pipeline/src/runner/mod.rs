@@ -4,6 +4,7 @@
 //! of a transaction is treated as indeterminate: the instance is dropped and started again, and [`restore`] finds out from
 //! the committed offsets what happened.
 
+mod alive;
 mod metrics;
 mod partition;
 mod plants;
@@ -29,6 +30,7 @@ use crate::chain::{Chain, Incoming};
 use crate::state::{self, Stores};
 use crate::topology::{ChainTopics, Role};
 
+pub use alive::Alive;
 pub use metrics::Metrics;
 use partition::{Out, Partition};
 
@@ -92,6 +94,9 @@ const WINDOW: Duration = Duration::from_millis(100);
 const WINDOW_RECORDS: usize = 10_000;
 /// … or this many bytes of output.
 const WINDOW_BYTES: usize = 32 << 20;
+/// Longest time between two beats of [`Setup::alive`]: the calls of one round that may wait are the start of a producer (30 s) or a commit and
+/// the offsets before it. A thread that is silent for longer waits in the Kafka client for something that does not come.
+pub const SILENCE: Duration = Duration::from_secs(45);
 /// Longest wait for a record when nothing is due.
 const IDLE: Duration = Duration::from_millis(100);
 /// Records between two looks at timers, window and group: about a millisecond of work.
@@ -113,6 +118,8 @@ pub struct Setup {
     pub codecs: Codecs,
     /// Makes the stages of one partition.
     pub make: Box<dyn Fn() -> Box<dyn Chain> + Send + Sync>,
+    /// Beaten while the chain's thread goes on, at least every [`SILENCE`].
+    pub alive: Alive,
     /// Told whether the chain is assigned and restored.
     pub ready: Box<dyn Fn(bool) + Send + Sync>,
 }
@@ -132,6 +139,7 @@ fn once(setup: &Setup, stop: &Stop) -> Result<(), Error> {
     (setup.ready)(false);
     // The producer first: its start settles what an earlier incarnation left open, before any state is read.
     let producer = Producer::new(&setup.kafka, setup.role.name, &setup.instance)?;
+    setup.alive.beat();
     let consumer = transaction::consumer(&setup.kafka, setup.role.name, &setup.instance, setup.role.reads[0])?;
     let mut runner = Runner {
         setup,
@@ -200,6 +208,7 @@ impl Drop for Runner<'_> {
 impl Runner<'_> {
     fn drive(&mut self, stop: &Stop) -> Result<(), Error> {
         while !stop.load(Ordering::Acquire) {
+            self.setup.alive.beat();
             if self.consumer.context().is_stale() || self.producer.is_stale() {
                 return Err(kafka::Error::Stale.into());
             }

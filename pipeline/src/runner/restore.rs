@@ -129,7 +129,7 @@ fn one(
     let wanted = keyed(setup, names, store, id, target, &mut place, reader)?;
     // Transactions without hashes leave no packed record to wait for.
     if let Some(packed) = names.packed.as_ref().filter(|_| wanted > known) {
-        hashes(packed, store, id, wanted, &mut place, reader)?;
+        hashes(setup, packed, store, id, wanted, &mut place, reader)?;
     }
     place.sequence = target;
     store.apply(&Changes::default(), 0, &place)?;
@@ -149,7 +149,7 @@ fn keyed(
     let codec = setup.codecs.of::<Journal>();
     let mut changes = Changes::default();
     let (mut found, mut newest) = (None, None);
-    read(reader, &names.changelog, id, place.changelog, |key, value, offset| {
+    read(setup, reader, &names.changelog, id, place.changelog, |key, value, offset| {
         hit(setup.role.name, "in_restore");
         place.changelog = offset + 1;
         if key == JOURNAL_KEY {
@@ -180,10 +180,18 @@ fn keyed(
     })
 }
 
-fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position, reader: &BaseConsumer<Stale>) -> Result<(), Error> {
+fn hashes(
+    setup: &Setup,
+    topic: &str,
+    store: &Store,
+    id: i32,
+    wanted: i64,
+    place: &mut Position,
+    reader: &BaseConsumer<Stale>,
+) -> Result<(), Error> {
     let (low, _) = reader.fetch_watermarks(topic, id, Duration::from_secs(10)).map_err(kafka::Error::from)?;
     let from = place.packed.max(low);
-    read(reader, topic, id, from, |key, value, offset| {
+    read(setup, reader, topic, id, from, |key, value, offset| {
         place.packed = offset + 1;
         let (Ok(sequence), Some((day, hashes))) = (<[u8; 8]>::try_from(key).map(i64::from_be_bytes), unpack(value.unwrap_or_default()))
         else {
@@ -202,6 +210,7 @@ fn hashes(topic: &str, store: &Store, id: i32, wanted: i64, place: &mut Position
 
 /// Feeds records from `from` on until `take` says that it has enough, or the end is reached and nothing more comes.
 fn read(
+    setup: &Setup,
     reader: &BaseConsumer<Stale>,
     topic: &str,
     id: i32,
@@ -213,6 +222,7 @@ fn read(
     reader.assign(&list).map_err(kafka::Error::from)?;
     let mut last = Instant::now();
     while last.elapsed() < PATIENCE {
+        setup.alive.beat();
         match reader.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 last = Instant::now();

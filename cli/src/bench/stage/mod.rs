@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use sluice_connectors::kafka::Options;
 use sluice_pipeline::domain::callback::Keys;
-use sluice_pipeline::runner::{self, Metrics, Setup};
+use sluice_pipeline::runner::{self, Alive, Metrics, Setup};
 use sluice_pipeline::stages::intake::Intake;
 use sluice_pipeline::stages::ledger::{Ledger, Settings};
 use sluice_pipeline::stages::reconcile::Reconcile;
@@ -131,6 +131,7 @@ fn ours(kafka: &Options, case: &inputs::Case, codecs: &Codecs, input: &Input) ->
         kafka: topics.options.clone(),
         codecs: codecs.clone(),
         make: make(case.chain, codecs)?,
+        alive: Alive::default(),
         ready: Box::new(move |ready| {
             if ready {
                 let _ = began.send((cpu_time(), Instant::now()));
