@@ -7,7 +7,7 @@ use sluice_connectors::kafka::Fences;
 use sluice_connectors::kafka::consumer::Stop;
 use sluice_connectors::registry;
 use sluice_pipeline::chain::Chain;
-use sluice_pipeline::runner::{self, Alive, SILENCE, Setup};
+use sluice_pipeline::runner::{self, Alive, SILENCE, Setup, Watch};
 use sluice_pipeline::stages::intake::Intake;
 use sluice_pipeline::stages::ledger::{Ledger, Settings};
 use sluice_pipeline::stages::reconcile::Reconcile;
@@ -78,12 +78,9 @@ fn make(role: &str, parts: &Parts) -> Result<Make, Failure> {
 /// Ends the process when the chain's thread is silent for too long: its client waits for what does not come, and no call reaches it. A fresh
 /// process goes on at what is committed. Counted in looks, so that a process that was stopped itself has its time.
 async fn watch(role: &'static str, alive: Alive, cancel: CancellationToken) {
-    let (mut seen, mut silent) = (alive.beats(), Duration::ZERO);
+    let mut watch = Watch::new(alive);
     while cancel.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-        let beats = alive.beats();
-        silent = if beats == seen { silent + LOOK } else { Duration::ZERO };
-        seen = beats;
-        if silent >= SILENCE {
+        if watch.is_silent(LOOK) {
             tracing::error!(
                 chain = role,
                 "the chain has stood still in its Kafka client for {} s; the process ends, so that a fresh one goes on",

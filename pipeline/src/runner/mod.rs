@@ -30,7 +30,7 @@ use crate::chain::{Chain, Incoming};
 use crate::state::{self, Stores};
 use crate::topology::{ChainTopics, Role};
 
-pub use alive::Alive;
+pub use alive::{Alive, Watch};
 pub use metrics::Metrics;
 use partition::{Out, Partition};
 

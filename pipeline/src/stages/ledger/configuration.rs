@@ -108,14 +108,14 @@ impl Ledger {
         }
     }
 
-    /// A template that is approved now may have been paused before, and the other way round.
+    /// A template that is approved now may have been paused before. One that is paused opens no hold here: most wait for nobody, and Meta tells of
+    /// those that are in use, or refuses them.
     fn configure_template(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
         let value: serde_json::Value = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
         let name = config.name.split_once('/').map_or(config.name.as_str(), |(_, name)| name);
         let key = (config.tenant, HoldScope::Template, name.to_owned());
         match value["status"].as_str() {
             Some("APPROVED") => self.lift_older(cx, &key, config.at_ms, "the template is approved"),
-            Some(word @ ("PAUSED" | "DISABLED")) => self.hold_template(cx, key, format!("Meta: {word}")),
             _ => Ok(()),
         }
     }
