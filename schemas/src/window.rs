@@ -24,7 +24,7 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sat", Weekday::Saturday),
     ("sun", Weekday::Sunday),
 ];
-/// Openings looked at before several zones count as never open together.
+/// Openings looked at: far more than a change of clocks makes necessary.
 const TRIES: usize = 64;
 
 /// The rules that this build was made with, and not those of the machine: a replay must find the same hours.
@@ -97,14 +97,14 @@ impl Window {
     pub fn opens(&self, now: Millis, recipient: &str) -> Millis {
         let zones: Vec<TimeZone> = zones::of(recipient).iter().filter_map(|name| RULES.get(name).ok()).collect();
         let zones = if zones.is_empty() { vec![TimeZone::UTC] } else { zones };
-        let together = self.together(now, &zones);
-        // Nobody can be reached in all of them at once: the main zone decides.
-        together.or_else(|| self.together(now, &zones[..1])).unwrap_or(now)
+        self.first(now, &zones).unwrap_or(now)
     }
 
-    fn together(&self, now: Millis, zones: &[TimeZone]) -> Option<Millis> {
+    fn first(&self, now: Millis, zones: &[TimeZone]) -> Option<Millis> {
         let mut at = Timestamp::from_millisecond(now.0).ok()?;
         for _ in 0..TRIES {
+            // Asked for each moment: a change of clocks may bring zones together, or apart. Whoever were to wait for that waited for months.
+            let zones = if self.is_apart(at, zones) { &zones[..1] } else { zones };
             let next = zones.iter().filter_map(|zone| self.next(at, zone)).max()?;
             if next <= at {
                 // Rounded up: a fraction of a millisecond earlier it is closed.
@@ -113,6 +113,13 @@ impl Window {
             at = next;
         }
         None
+    }
+
+    /// Whether the clocks of these zones now lie so far apart that it is never open in all of them at once: the main zone decides.
+    fn is_apart(&self, at: Timestamp, zones: &[TimeZone]) -> bool {
+        let offsets = || zones.iter().map(|zone| zone.to_offset(at).seconds());
+        let spread = offsets().max().unwrap_or_default() - offsets().min().unwrap_or_default();
+        i64::from(spread) >= self.from.duration_until(self.to).as_secs()
     }
 
     /// The first moment from `at` on at which it is open in this zone.
@@ -178,6 +185,12 @@ mod tests {
         assert_eq!(opens("09:00-20:00", "2026-11-25T14:00:00Z", "18085550123"), "2026-11-25T19:00:00Z", "Hawaii has a code of its own");
         // Two hours are never the same in Kaliningrad and Kamchatka: Moscow decides.
         assert_eq!(opens("09:00-11:00", "2026-11-25T00:00:00Z", "79955501234"), "2026-11-25T06:00:00Z");
+    }
+
+    #[test]
+    fn nobody_waits_for_the_day_on_which_clocks_change() {
+        // Three hours are never open at once in Cancún and Tijuana before summer, when one of them moves its clocks: Mexico City decides.
+        assert_eq!(opens("00:00-03:00 mon,wed,sat", "2028-12-27T21:00:00Z", "5215555010123"), "2028-12-30T06:00:00Z");
     }
 
     #[test]
