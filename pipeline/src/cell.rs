@@ -224,18 +224,11 @@ impl Cell {
 
     /// Shows a parked tenant among what waits for a person, or takes it off there.
     fn tell(&mut self, now: Millis, tenant: TenantId, standstill: &Standstill, lifted: Option<&str>) -> Result<(), Error> {
+        let name = self.role.name.to_owned();
         let hold = Hold {
-            tenant,
-            scope: HoldScope::Chain,
-            name: self.role.name.to_owned(),
-            code: None,
-            detail: Some(standstill.reason.clone()),
-            since_ms: standstill.since_ms,
-            until_ms: -1,
-            refusals: 0,
-            probe: None,
             lifted: lifted.map(str::to_owned),
             at_ms: now.0,
+            ..Hold::open(tenant, HoldScope::Chain, name, standstill.reason.clone(), standstill.since_ms)
         };
         let key = topics::key(tenant, &format_args!("{}/{}", hold.scope.name(), hold.name));
         self.told.push(Emit { topic: HOLDS, key: key.into_bytes(), value: self.holds.encode(&hold)? });

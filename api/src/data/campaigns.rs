@@ -43,7 +43,8 @@ pub struct New {
 }
 
 impl New {
-    fn check(&self) -> Result<(), Error> {
+    /// The hours, if everything else is right too.
+    fn check(&self) -> Result<Option<Window>, Error> {
         let mut wrong = Vec::new();
         for (field, value) in [("name", &self.name), ("account", &self.account), ("template", &self.template), ("language", &self.language)]
         {
@@ -57,26 +58,23 @@ impl New {
         if !self.failure_limit.is_none_or(|limit| (0..=100).contains(&limit)) {
             wrong.push(crate::error::Field { field: "failure_limit".into(), detail: "`failure_limit` is 0 to 100 percent".into() });
         }
-        if let Err(fault) = self.hours() {
+        let hours = self.window.as_deref().map(str::trim).filter(|hours| !hours.is_empty()).map(str::parse).transpose();
+        let window = hours.unwrap_or_else(|fault: window::Fault| {
             wrong.push(crate::error::Field { field: "window".into(), detail: fault.to_string() });
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
-    }
-
-    fn hours(&self) -> Result<Option<Window>, window::Fault> {
-        self.window.as_deref().map(str::trim).filter(|window| !window.is_empty()).map(str::parse).transpose()
+            None
+        });
+        if wrong.is_empty() { Ok(window) } else { Err(Error::Invalid(wrong)) }
     }
 }
 
 /// Makes a draft with its audience.
 pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + Send + 'static) -> Result<view::Campaign, Error> {
     actor.require(Role::Admin, "create campaigns")?;
-    new.check()?;
+    let window = new.check()?;
     let transaction = app.pool.tenant(actor.tenant).await?;
     let number = numbers::list(&transaction).await?.into_iter().find(|number| number.account == new.account);
     transaction.commit().await?;
     let number = number.ok_or_else(|| Error::field("account", format!("`account` {} is not one of your numbers", new.account)))?;
-    let window = new.hours().map_err(|fault| Error::field("window", fault.to_string()))?;
     let slots = new.columns.iter().map(|column| serde_json::json!(column)).collect::<Vec<_>>();
     let mapping = serde_json::from_value(serde_json::json!({ "body": slots })).map_err(|e| Error::field("columns", e.to_string()))?;
     let import = campaigns::Import { country: new.country.clone(), recipient_column: new.phone_column.clone() };

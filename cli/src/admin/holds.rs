@@ -1,8 +1,10 @@
 //! `sluice holds`.
 
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 use sluice_connectors::postgres::attention::{self, Decider, Hold};
+use sluice_schemas::record::HoldScope;
 
 use super::output::Form;
 use super::{actor, connect, input, tenant};
@@ -31,7 +33,7 @@ enum Verb {
     #[command(after_help = "Example: sluice holds lift number 106540352242922 --tenant acme --reason 'Meta restored the number'")]
     Lift {
         /// What is held
-        #[arg(value_parser = ["number", "account", "app", "template", "flow", "portfolio", "chain"])]
+        #[arg(value_parser = PossibleValuesParser::new(HoldScope::ALL.iter().map(|scope| scope.name())))]
         scope: String,
         /// Which one, as `list` shows it
         name: String,

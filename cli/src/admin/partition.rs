@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::registry;
-use sluice_pipeline::topology;
+use sluice_pipeline::topology::CHAINS;
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::Config as Edit;
 use sluice_schemas::time::Millis;
@@ -33,7 +34,7 @@ enum Verb {
     #[command(after_help = "Example: sluice partition resume --chain intake --partition 3 --reason 'the schema is registered'")]
     Resume {
         /// Which chain
-        #[arg(long, value_parser = ["intake", "ledger", "reconcile"])]
+        #[arg(long, value_parser = PossibleValuesParser::new(CHAINS.iter().map(|chain| chain.name)))]
         chain: String,
         /// Which partition
         #[arg(long)]
@@ -54,7 +55,6 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         let error = anyhow!("--partition: {partition} is none of the {} partitions, 0 and on", config.kafka.partitions);
         return Err(Failure { code: DATA, error });
     }
-    debug_assert!(topology::chain(chain).is_some());
     let now = Millis::now().0;
     // It is nobody's configuration, so it has no row in Postgres: the record is the decision.
     let edit = Edit {

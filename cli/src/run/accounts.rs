@@ -1,7 +1,7 @@
 //! The role `accounts`: asks Meta about templates and numbers whenever there is a reason to.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::{IntCounterVec, register_int_counter_vec};
@@ -41,13 +41,14 @@ pub fn start(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
         READS.with_label_values(&[outcome]);
     }
     running.task(tables::follow(pool, running.cancel.clone(), {
-        let (accounts, wanted) = (accounts.clone(), wanted.clone());
+        let (accounts, wanted, known) = (accounts.clone(), wanted.clone(), Wanted::default());
         move |_| {
-            let (accounts, wanted) = (accounts.clone(), wanted.clone());
+            let (accounts, wanted, known) = (accounts.clone(), wanted.clone(), known.clone());
             async move {
-                if let Ok(all) = accounts.all().await {
-                    want(&wanted, all);
-                }
+                // An edit of one number is no reason to ask about all the accounts there are.
+                let all = accounts.all().await?;
+                let before = std::mem::replace(&mut *lock(&known), all.clone());
+                want(&wanted, all.difference(&before).cloned().collect());
                 Ok(())
             }
         }
@@ -63,7 +64,11 @@ pub fn start(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
 }
 
 fn want(wanted: &Wanted, accounts: BTreeSet<Account>) {
-    wanted.lock().unwrap_or_else(PoisonError::into_inner).extend(accounts);
+    lock(wanted).extend(accounts);
+}
+
+fn lock(wanted: &Wanted) -> MutexGuard<'_, BTreeSet<Account>> {
+    wanted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn work(accounts: Accounts, wanted: Wanted, cancel: CancellationToken) {
@@ -75,7 +80,7 @@ async fn work(accounts: Accounts, wanted: Wanted, cancel: CancellationToken) {
                 want(&wanted, all);
             }
         }
-        let now = std::mem::take(&mut *wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = std::mem::take(&mut *lock(&wanted));
         for account in now {
             read(&accounts, account, &wanted, &cancel).await;
         }

@@ -220,18 +220,6 @@ pub async fn republish(transaction: &Transaction) -> Result<()> {
 pub(super) async fn publish_number(transaction: &Transaction, number: numbers::Number) -> Result<()> {
     let sql = "select version from numbers where tenant_id = $1 and channel = $2 and account = $3";
     let version = transaction.query_one(sql, &[&number.tenant.0, &number.channel, &number.account]).await?.try_get(0)?;
-    let messaging_limit = number.people_a_day();
-    let number = Number {
-        channel: number.channel,
-        account: number.account,
-        waba_id: number.waba_id,
-        display_phone_number: number.display_phone_number,
-        home: number.home,
-        messages_per_second: number.messages_per_second,
-        status: number.status,
-        portfolio_id: number.portfolio_id,
-        messaging_limit,
-    };
     publish(transaction, "number", &number.account, version, Some(&value_of(&number))).await
 }
 
@@ -242,12 +230,12 @@ pub(super) async fn decide(transaction: &Transaction, kind: &str, name: &str, va
     publish(transaction, kind, name, version, Some(value)).await
 }
 
-fn value_of(number: &Number) -> Value {
+fn value_of(number: &numbers::Number) -> Value {
     json!({
         "channel": number.channel, "account": number.account, "waba_id": number.waba_id,
         "display_phone_number": number.display_phone_number, "home": number.home,
         "messages_per_second": number.messages_per_second, "status": number.status,
-        "portfolio_id": number.portfolio_id, "messaging_limit": number.messaging_limit,
+        "portfolio_id": number.portfolio_id, "messaging_limit": number.people_a_day(),
     })
 }
 

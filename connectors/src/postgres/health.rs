@@ -36,37 +36,31 @@ pub struct Row {
 
 /// Every number of the transaction's tenant with its health.
 pub async fn list(transaction: &Transaction) -> Result<Vec<Row>> {
-    let sql = "select health, health_at, health_error from numbers where tenant_id = $1 order by channel, account";
-    let rows = transaction.query(sql, &[&transaction.tenant()?.0]).await?;
-    let mut all = Vec::new();
-    // The same order as of the list; a number that is added in between is shown the next time.
-    for (number, row) in numbers::list(transaction).await?.into_iter().zip(rows) {
-        let health: Option<serde_json::Value> = row.try_get(0)?;
+    let (columns, from) = (numbers::COLUMNS, numbers::FROM);
+    let sql =
+        format!("select {columns}, n.health, n.health_at, n.health_error {from} where n.tenant_id = $1 order by n.channel, n.account");
+    let row = |row: &tokio_postgres::Row| {
+        let health: Option<serde_json::Value> = row.try_get("health")?;
         let health = health.and_then(|health| serde_json::from_value(health).ok());
-        all.push(Row { number, health, at: row.try_get(1)?, error: row.try_get(2)? });
-    }
-    Ok(all)
+        Ok(Row { number: numbers::number(row)?, health, at: row.try_get("health_at")?, error: row.try_get("health_error")? })
+    };
+    transaction.query(&sql, &[&transaction.tenant()?.0]).await?.iter().map(row).collect()
 }
 
-/// Keeps what Meta said of a WhatsApp number; a new messaging limit is told to the chains. Returns whether anything is new.
-pub async fn put(transaction: &Transaction, account: &str, health: &Health, limit: Option<i32>) -> Result<bool> {
+/// Keeps what Meta said of a WhatsApp number; a new messaging limit is told to the chains.
+pub async fn put(transaction: &Transaction, account: &str, health: &Health, limit: Option<i32>) -> Result<()> {
     let before = numbers::get(transaction, "whatsapp", account).await?;
     let value = serde_json::to_value(health).unwrap_or_default();
     let sql = "update numbers set health = $3, health_at = now(), health_error = null
-               where tenant_id = $1 and channel = 'whatsapp' and account = $2 and health is distinct from $3";
-    let changed = transaction.execute(sql, &[&transaction.tenant()?.0, &account, &value]).await?;
-    if changed == 0 {
-        let sql = "update numbers set health_at = now(), health_error = null
-                   where tenant_id = $1 and channel = 'whatsapp' and account = $2";
-        transaction.execute(sql, &[&transaction.tenant()?.0, &account]).await?;
-    }
+               where tenant_id = $1 and channel = 'whatsapp' and account = $2";
+    transaction.execute(sql, &[&transaction.tenant()?.0, &account, &value]).await?;
     if before.told_limit != limit {
         let sql = "update numbers set told_limit = $3, version = nextval('config_version')
                    where tenant_id = $1 and channel = 'whatsapp' and account = $2";
         transaction.execute(sql, &[&transaction.tenant()?.0, &account, &limit]).await?;
         config::publish_number(transaction, numbers::get(transaction, "whatsapp", account).await?).await?;
     }
-    Ok(changed > 0)
+    Ok(())
 }
 
 /// Keeps why Meta did not say anything about the numbers of a business account; what it said before stays.

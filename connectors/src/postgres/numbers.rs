@@ -64,14 +64,15 @@ pub async fn mark(pool: &Pool) -> Result<Mark> {
     Ok(Mark(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
-const SELECT: &str = "select n.tenant_id, n.channel, n.account, n.waba_id, n.display_phone_number, n.home_partition,
-                             n.messages_per_second, n.status, t.suspended_at is not null, n.portfolio_id, n.messaging_limit, n.told_limit
-                      from numbers n join tenants t on t.id = n.tenant_id";
+/// What [`number`] reads, in its order.
+pub(super) const COLUMNS: &str = "n.tenant_id, n.channel, n.account, n.waba_id, n.display_phone_number, n.home_partition,
+                             n.messages_per_second, n.status, t.suspended_at is not null, n.portfolio_id, n.messaging_limit, n.told_limit";
+pub(super) const FROM: &str = "from numbers n join tenants t on t.id = n.tenant_id";
 
 /// Every number of every tenant: (channel, account) → tenant and home, for ingress.
 pub async fn all(pool: &Pool) -> Result<Vec<Number>> {
     let transaction = pool.worker().await?;
-    let rows = transaction.query(SELECT, &[]).await?;
+    let rows = transaction.query(&format!("select {COLUMNS} {FROM}"), &[]).await?;
     transaction.commit().await?;
     rows.iter().map(number).collect()
 }
@@ -79,19 +80,20 @@ pub async fn all(pool: &Pool) -> Result<Vec<Number>> {
 /// The numbers of the transaction's tenant.
 pub async fn list(transaction: &Transaction) -> Result<Vec<Number>> {
     let tenant = transaction.tenant()?;
-    let rows = transaction.query(&format!("{SELECT} where n.tenant_id = $1 order by n.channel, n.account"), &[&tenant.0]).await?;
+    let rows =
+        transaction.query(&format!("select {COLUMNS} {FROM} where n.tenant_id = $1 order by n.channel, n.account"), &[&tenant.0]).await?;
     rows.iter().map(number).collect()
 }
 
 /// One number of the transaction's tenant.
 pub async fn get(transaction: &Transaction, channel: &str, account: &str) -> Result<Number> {
     let tenant = transaction.tenant()?;
-    let sql = format!("{SELECT} where n.tenant_id = $1 and n.channel = $2 and n.account = $3");
+    let sql = format!("select {COLUMNS} {FROM} where n.tenant_id = $1 and n.channel = $2 and n.account = $3");
     let row = transaction.query_opt(&sql, &[&tenant.0, &channel, &account]).await?;
     number(&row.ok_or_else(|| Error::not_found("number", account))?)
 }
 
-fn number(row: &tokio_postgres::Row) -> Result<Number> {
+pub(super) fn number(row: &tokio_postgres::Row) -> Result<Number> {
     Ok(Number {
         tenant: TenantId(row.try_get(0)?),
         channel: row.try_get(1)?,

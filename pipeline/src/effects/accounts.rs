@@ -82,7 +82,7 @@ impl Accounts {
     }
 
     /// Every business account that has a number.
-    pub async fn all(&self) -> Result<BTreeSet<Account>, Error> {
+    pub async fn all(&self) -> postgres::Result<BTreeSet<Account>> {
         let numbers = numbers::all(&self.pool).await?;
         Ok(numbers.into_iter().filter(|n| n.channel == "whatsapp").filter_map(|n| Some((n.tenant, n.waba_id?))).collect())
     }
@@ -108,8 +108,10 @@ impl Accounts {
     }
 
     async fn token(&self, tenant: TenantId, waba: &str) -> Result<SecretString, Error> {
-        let mine = |n: &numbers::Number| n.tenant == tenant && n.waba_id.as_deref() == Some(waba) && n.status == "active";
-        for number in numbers::all(&self.pool).await?.into_iter().filter(mine) {
+        let transaction = self.pool.tenant(tenant).await?;
+        let numbers = numbers::list(&transaction).await?;
+        transaction.commit().await?;
+        for number in numbers.iter().filter(|number| number.waba_id.as_deref() == Some(waba) && number.status == "active") {
             if let Some(token) = numbers::token(&self.pool, &self.keys, tenant, &number.channel, &number.account).await? {
                 return Ok(token);
             }

@@ -62,8 +62,7 @@ impl Partition {
             return Ok(());
         }
         let mut inputs = TopicPartitionList::new();
-        for (topic, name) in out.setup.role.reads.iter().zip(&out.names.inputs).filter(|(topic, _)| **topic != CONFIG) {
-            tracing::debug!(topic, partition = self.id, stopped, "input");
+        for (_, name) in out.setup.role.reads.iter().zip(&out.names.inputs).filter(|(topic, _)| **topic != CONFIG) {
             inputs.add_partition(name, self.id);
         }
         if stopped { consumer.pause(&inputs) } else { consumer.resume(&inputs) }.map_err(kafka::Error::from)?;

@@ -32,6 +32,25 @@ pub struct Hold {
     pub at_ms: i64,
 }
 
+impl Hold {
+    /// One that begins at `since_ms`, holds until somebody lifts it, and comes from no answer of Meta.
+    pub const fn open(tenant: TenantId, scope: HoldScope, name: String, detail: String, since_ms: i64) -> Self {
+        Self {
+            tenant,
+            scope,
+            name,
+            code: None,
+            detail: Some(detail),
+            since_ms,
+            until_ms: -1,
+            refusals: 0,
+            probe: None,
+            lifted: None,
+            at_ms: since_ms,
+        }
+    }
+}
+
 named! {
     /// What a hold stops.
     HoldScope {

@@ -296,21 +296,7 @@ impl Ledger {
             return Ok(());
         }
         let (tenant, scope, name) = key.clone();
-        let since = cx.now.0;
-        let (code, probe, lifted) = (None, None, None);
-        let hold = Hold {
-            tenant,
-            scope,
-            name,
-            code,
-            detail: Some(detail),
-            since_ms: since,
-            until_ms: -1,
-            refusals: 0,
-            probe,
-            lifted,
-            at_ms: since,
-        };
+        let hold = Hold::open(tenant, scope, name, detail, cx.now.0);
         self.put_hold(cx, key, hold)
     }
 

@@ -212,18 +212,11 @@ impl Ledger {
             return Ok(());
         }
         let since_ms = self.holds.since(key).unwrap_or(cx.now.0);
+        let detail = format!("{limit} different people were reached outside open windows within 24 hours: Meta's limit");
         let hold = Hold {
-            tenant: key.0,
-            scope: key.1,
-            name: key.2.clone(),
-            code: None,
-            detail: Some(format!("{limit} different people were reached outside open windows within 24 hours: Meta's limit")),
-            since_ms,
             until_ms: free_at.max(cx.now.plus(AGAIN_MS)).0,
-            refusals: 0,
-            probe: None,
-            lifted: None,
             at_ms: cx.now.0,
+            ..Hold::open(key.0, key.1, key.2.clone(), detail, since_ms)
         };
         self.put_hold(cx, key.clone(), hold)
     }
