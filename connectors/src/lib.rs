@@ -3,6 +3,7 @@
 pub mod kafka;
 pub mod letters;
 pub mod meta;
+pub mod outcomes;
 pub mod postgres;
 pub mod readable;
 pub mod registry;

@@ -1,7 +1,7 @@
 use askama::Template;
 use axum::extract::multipart::Multipart;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sluice_connectors::postgres::campaigns::FAILURE_LIMIT;
@@ -13,6 +13,7 @@ use super::person::Person;
 use crate::Error;
 use crate::auth::Role;
 use crate::data::campaigns::{self, New};
+use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
 use crate::data::{figures, idempotency};
 use crate::error::Field;
@@ -48,6 +49,8 @@ struct CampaignPage {
     refusals: Vec<Refusal>,
     clock: Clock,
     key: Uuid,
+    /// Whether whoever looks may approve it.
+    may_approve: bool,
     /// Whether its numbers may still change by themselves.
     moving: bool,
     may_manage: bool,
@@ -61,6 +64,7 @@ pub(super) async fn show(State(app): State<crate::State>, person: Person, Path(i
         shell: Shell::new(&person, "/campaigns"),
         refusals,
         key: Uuid::now_v7(),
+        may_approve: c.awaits_approval && manages(&person) && c.created_by != person.actor.name,
         moving,
         may_manage: manages(&person),
         clock: person.clock,
@@ -157,6 +161,44 @@ async fn create_once(app: &crate::State, person: &Person, new: New, key: &str, u
         Ok((StatusCode::CREATED, campaign.id))
     };
     Ok(idempotency::once(app, &person.actor, "console/campaigns", key, &print, work).await?.1)
+}
+
+/// What became of each recipient, as a file.
+pub(super) async fn recipients(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Failed> {
+    let name = format!("attachment; filename=\"campaign-{id}{}.csv\"", filter.state.as_ref().map(|s| format!("-{s}")).unwrap_or_default());
+    let body = outcomes::csv(&app, &person.actor, id, filter).await?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Failures {
+    key: String,
+    /// A code, or empty for all that may go better.
+    code: String,
+}
+
+pub(super) async fn retry(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    axum::Form(form): axum::Form<Failures>,
+) -> Result<Response, Failed> {
+    let codes = match form.code.as_str() {
+        "" => Vec::new(),
+        code => vec![code.parse().map_err(|_| Error::field("code", "`code` is an error code"))?],
+    };
+    let work = async {
+        let made = outcomes::retry(&app, &person.actor, id, &Again { codes, ..Again::default() }).await?;
+        Ok((StatusCode::CREATED, made.id))
+    };
+    let route = format!("console/campaigns/{id}/retry");
+    let made = idempotency::once(&app, &person.actor, &route, &form.key, form.code.as_bytes(), work).await?.1;
+    Ok(Redirect::to(&format!("/campaigns/{made}")).into_response())
 }
 
 #[derive(Deserialize)]

@@ -35,6 +35,8 @@ pub(crate) fn router() -> Router<State> {
         .route("/campaigns", get(campaigns::list).post(campaigns::create).layer(DefaultBodyLimit::disable()))
         .route("/campaigns/new", get(campaigns::new))
         .route("/campaigns/{id}", get(campaigns::show))
+        .route("/campaigns/{id}/recipients.csv", get(campaigns::recipients))
+        .route("/campaigns/{id}/retry", post(campaigns::retry))
         .route("/campaigns/{id}/{verb}", post(campaigns::control))
         .route("/conversations", get(conversations::list))
         .route("/conversations/{id}", get(conversations::show))

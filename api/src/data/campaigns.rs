@@ -115,6 +115,13 @@ pub async fn list(app: &State, actor: &Actor, paging: &Paging) -> Result<Page<vi
     Ok(Page { data: rows.into_iter().map(shown).collect::<Result<_, _>>()?, next_cursor })
 }
 
+/// An error when there is no such campaign.
+pub async fn exists(app: &State, actor: &Actor, id: Uuid) -> Result<(), Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    campaigns::get(&transaction, CampaignId(id)).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// One campaign.
 pub async fn get(app: &State, actor: &Actor, id: Uuid) -> Result<view::Campaign, Error> {
     let transaction = app.pool.tenant(actor.tenant).await?;
@@ -137,8 +144,11 @@ pub async fn refusals(app: &State, actor: &Actor, id: Uuid, after: i64) -> Resul
     Ok(rows.into_iter().map(|r| Refusal { line: r.line.cast_signed(), reason: r.reason, content: r.excerpt }).collect())
 }
 
-/// `start`, `pause`, `resume`, `cancel`.
+/// `start`, `pause`, `resume`, `cancel`, `approve`.
 pub async fn control(app: &State, actor: &Actor, id: Uuid, verb: &str) -> Result<view::Campaign, Error> {
+    if verb == "approve" {
+        return approve(app, actor, id).await;
+    }
     actor.require(Role::Admin, "control campaigns")?;
     let action = match verb {
         "start" => campaigns::Action::Start,
@@ -150,6 +160,21 @@ pub async fn control(app: &State, actor: &Actor, id: Uuid, verb: &str) -> Result
     let transaction = app.pool.tenant(actor.tenant).await?;
     campaigns::control(&transaction, CampaignId(id), &action, Timestamp::now()).await?;
     audit::record(&transaction, &actor.name, &format!("campaign.{verb}"), &id.to_string(), &serde_json::json!({})).await?;
+    let campaign = read(app, &transaction, id).await?;
+    transaction.commit().await?;
+    Ok(campaign)
+}
+
+/// Approves a campaign that waits for a second person.
+async fn approve(app: &State, actor: &Actor, id: Uuid) -> Result<view::Campaign, Error> {
+    actor.require(Role::Admin, "approve campaigns")?;
+    if actor.user.is_none() {
+        // Whoever made it may well hold a token too, and would approve it under another name.
+        return Err(Error::Forbidden("a campaign is approved by a person who is signed in, not with a token".into()));
+    }
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    campaigns::approve(&transaction, CampaignId(id), &actor.name, Timestamp::now()).await?;
+    audit::record(&transaction, &actor.name, "campaign.approve", &id.to_string(), &serde_json::json!({})).await?;
     let campaign = read(app, &transaction, id).await?;
     transaction.commit().await?;
     Ok(campaign)
@@ -208,6 +233,9 @@ fn shown(
         throttle: c.throttle,
         failure_limit: c.failure_limit,
         window: c.window,
+        retry_of: c.retry_of.map(|id| id.0),
+        approved_by: c.approved_by,
+        awaits_approval: c.awaits_approval,
         epoch: c.epoch,
         refused: c.refused,
         duplicates: c.duplicates,

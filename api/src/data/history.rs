@@ -20,7 +20,7 @@ impl From<scylla::Error> for Error {
     }
 }
 
-fn archive(app: &State) -> Result<&Session, Error> {
+pub(super) fn archive(app: &State) -> Result<&Session, Error> {
     app.history.as_ref().ok_or_else(|| Error::Unavailable { service: "history", cause: "this process has no archive".into() })
 }
 

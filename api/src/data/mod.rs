@@ -9,6 +9,7 @@ pub mod idempotency;
 pub mod letters;
 pub mod messages;
 pub mod opt_outs;
+pub mod outcomes;
 pub mod paging;
 pub mod quotes;
 pub mod rates;

@@ -1,6 +1,7 @@
 use axum::Json as Answer;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -10,10 +11,11 @@ use crate::Error;
 use crate::auth::Actor;
 use crate::data::campaigns::{self, New};
 use crate::data::idempotency;
+use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
 use crate::error::Problem;
 use crate::upload::Form;
-use crate::view::{Campaign, Page, Refusal};
+use crate::view::{Campaign, Page, Recipient, Refusal};
 
 /// Largest JSON body; longer lists come as multipart, which is read as it arrives.
 const JSON_BYTES: usize = 32 * 1024 * 1024;
@@ -63,6 +65,58 @@ pub(super) async fn refusals(
     let data = campaigns::refusals(&app, &actor, id, after).await?;
     let next_cursor = data.last().filter(|_| data.len() as i64 == campaigns::REFUSALS).map(|last| last.line.to_string());
     Ok(Answer(Page { data, next_cursor }))
+}
+
+/// What became of each recipient, in the order of the upload. A page of a rare `state` may be short, or empty, and still have a next
+/// one. Takes the role admin.
+#[utoipa::path(get, path = "/campaigns/{id}/recipients", tag = "campaigns", params(("id" = Uuid, Path), Filter, Paging), responses(
+    (status = 200, body = Page<Recipient>),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn recipients(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Query(filter): Query<Filter>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<Recipient>>, Error> {
+    Ok(Answer(outcomes::page(&app, &actor, id, &filter, &paging).await?))
+}
+
+/// The same as one CSV file, with the columns of the upload that fill the template. Takes the role admin.
+#[utoipa::path(get, path = "/campaigns/{id}/recipients.csv", tag = "campaigns", params(("id" = Uuid, Path), Filter), responses(
+    (status = 200, body = String, content_type = "text/csv"),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn recipients_csv(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Error> {
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], outcomes::csv(&app, &actor, id, filter).await?).into_response())
+}
+
+/// Makes a draft of those recipients whose messages failed, less those that an earlier retry of this campaign has. Only of a campaign
+/// that is over. Takes the role admin.
+#[utoipa::path(post, path = "/campaigns/{id}/retry", tag = "campaigns", request_body = Again,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header, description = "one per intended change")),
+    responses(
+        (status = 201, body = Campaign),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn retry(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    super::extract::Json(again): super::extract::Json<Again>,
+) -> Result<(StatusCode, Answer<Created>), Error> {
+    let key = idempotency::key(&headers)?;
+    let print = serde_json::to_vec(&again).map_err(|e| Error::Internal(e.to_string()))?;
+    let work = async { outcomes::retry(&app, &actor, id, &again).await.map(created) };
+    let (status, body) = idempotency::once(&app, &actor, &format!("campaigns/{id}/retry"), &key, &print, work).await?;
+    Ok((status, Answer(body)))
 }
 
 /// A campaign with its audience as CSV text.
@@ -115,9 +169,9 @@ fn created(campaign: Campaign) -> (StatusCode, Created) {
     (StatusCode::CREATED, serde_json::to_value(campaign).unwrap_or_default())
 }
 
-/// Starts, pauses, resumes or cancels. Takes the role admin.
+/// Starts, pauses, resumes, cancels or approves. Takes the role admin; approving takes a signed-in person other than its maker.
 #[utoipa::path(post, path = "/campaigns/{id}/{action}", tag = "campaigns",
-    params(("id" = Uuid, Path), ("action" = String, Path, description = "`start`, `pause`, `resume`, `cancel`"),
+    params(("id" = Uuid, Path), ("action" = String, Path, description = "`start`, `pause`, `resume`, `cancel`, `approve`"),
         ("Idempotency-Key" = String, Header, description = "one per intended change")),
     responses(
         (status = 200, body = Campaign),

@@ -48,6 +48,11 @@ impl CampaignState {
         }
     }
 
+    /// Whether nothing more will be sent.
+    pub const fn over(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled)
+    }
+
     /// What can be done now: verb, label, class of its button.
     pub const fn verbs(self) -> &'static [(&'static str, &'static str, &'static str)] {
         match self {
@@ -305,6 +310,12 @@ pub struct Campaign {
     pub failure_limit: i32,
     /// Hours of the recipient's day in which it sends; all when null.
     pub window: Option<String>,
+    /// The campaign whose failed messages it tries again.
+    pub retry_of: Option<uuid::Uuid>,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// Whether a second person has to approve it before it can start.
+    pub awaits_approval: bool,
     /// Raised by start, pause, resume and cancel.
     pub epoch: i64,
     /// Lines of the upload that were refused.

@@ -7,6 +7,7 @@ mod figures;
 mod letter;
 mod opt_outs;
 mod quote;
+mod recipient;
 mod sent;
 mod time;
 
@@ -17,6 +18,7 @@ pub use figures::{Health, Number, Stage, Template, Today};
 pub use letter::{DeadLetter, KeptRecord, LetterDecision, LetterGroup, Settled};
 pub use opt_outs::OptOut;
 pub use quote::{Line, Money, Quote, lines};
+pub use recipient::Recipient;
 pub use sent::{Course, Sent, Step};
 pub use time::{Clock, Moment, duration};
 

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use sluice_connectors::postgres::{self, Pool, audit, config as settings, tenants};
+use sluice_connectors::postgres::{self, Pool, audit, campaigns, config as settings, tenants};
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::topics;
 
@@ -31,6 +31,9 @@ enum Verb {
     /// Lists every tenant
     #[command(after_help = "Example: sluice tenant list --json | jq -r .slug")]
     List,
+    /// From how many recipients on a campaign needs a second person before it starts
+    #[command(after_help = "Example: sluice tenant approvals acme --from 10000")]
+    Approvals(Approvals),
     /// Stops a tenant's logins and sends
     #[command(after_help = "Example: sluice tenant suspend acme")]
     Suspend(Which),
@@ -67,6 +70,15 @@ struct Which {
     slug: String,
 }
 
+#[derive(clap::Args)]
+struct Approvals {
+    /// Slug of the tenant
+    slug: String,
+    /// Recipients from which on somebody other than its maker has to approve a campaign; 0 for never
+    #[arg(long, value_name = "RECIPIENTS", value_parser = clap::value_parser!(i64).range(0..))]
+    from: i64,
+}
+
 const COLUMNS: [&str; 7] = ["slug", "id", "name", "home", "time_zone", "locale", "suspended"];
 
 /// Runs the verb.
@@ -78,6 +90,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
             let rows: Vec<Value> = tenants::all(&pool).await?.iter().map(|tenant| json!(tenant)).collect();
             args.form.rows(&COLUMNS, &rows)
         }
+        Verb::Approvals(which) => approvals(&pool, args.form, &which).await,
         Verb::Suspend(which) => suspend(&pool, args.form, &which.slug, true).await,
         Verb::Resume(which) => suspend(&pool, args.form, &which.slug, false).await,
     }
@@ -121,6 +134,18 @@ async fn existing(pool: &Pool, form: Form, new: &New, id: TenantId) -> Result<()
     transaction.commit().await?;
     notice(&format!("tenant {} exists already", new.slug));
     form.rows(&COLUMNS, &[json!(found)])
+}
+
+async fn approvals(pool: &Pool, form: Form, args: &Approvals) -> Result<(), Failure> {
+    let transaction = pool.tenant(super::tenant(pool, &args.slug).await?).await?;
+    campaigns::require_from(&transaction, Some(args.from).filter(|from| *from > 0)).await?;
+    audit::record(&transaction, &actor(), "tenant.approvals", &args.slug, &json!({"from": args.from})).await?;
+    transaction.commit().await?;
+    let text = match args.from {
+        0 => format!("campaigns of {} start without a second person", args.slug),
+        from => format!("campaigns of {} with {from} recipients or more need a second person", args.slug),
+    };
+    form.one(&json!({"slug": args.slug, "approve_from": args.from}), &text)
 }
 
 async fn suspend(pool: &Pool, form: Form, slug: &str, suspended: bool) -> Result<(), Failure> {

@@ -4,7 +4,7 @@
 //! again under a later epoch, give the same sends, which the ledger absorbs.
 
 use serde_json::{Value, json};
-use sluice_connectors::postgres::campaigns::{self, Campaign, Recipient};
+use sluice_connectors::postgres::campaigns::{self, Campaign, Place, Recipient};
 use sluice_connectors::postgres::{self, Pool};
 use sluice_schemas::failpoint::hit;
 use sluice_schemas::ids::{SendId, TraceId};
@@ -20,13 +20,8 @@ pub async fn expand(pool: &Pool, demand: &Demand) -> postgres::Result<Vec<Outbou
     Ok(rows.iter().map(|row| outbound(&campaign, demand, row)).collect())
 }
 
-/// Why row `seq` of the audience on `home` is sent to: the same for every demand that covers it.
-pub fn cause(demand: &Demand, seq: i64) -> String {
-    format!("campaign/{}/{}/{seq}", demand.campaign, demand.home)
-}
-
 fn outbound(campaign: &Campaign, demand: &Demand, row: &Recipient) -> Outbound {
-    let cause = cause(demand, row.seq);
+    let cause = campaigns::cause(demand.campaign, Place { home: demand.home, seq: row.seq });
     let send_id = SendId::of(demand.tenant, &cause, 0);
     // A row that cannot be filled is a suppressed send, never a missing one: every row gives exactly one record.
     let (components, missing) = match campaign.mapping.fill(&row.variables) {
@@ -83,6 +78,9 @@ mod tests {
             throttle: 0,
             failure_limit: 20,
             window: None,
+            retry_of: None,
+            approved_by: None,
+            awaits_approval: false,
             audience: 2,
             refused: 0,
             duplicates: 0,

@@ -140,3 +140,57 @@ fn a_dry_run_says_whom_it_passes_over_and_when_it_is_over_and_sends_nothing() {
     let refused = dry(&[]).expect_err("it is over").to_string();
     assert!(refused.contains("completed"), "{refused}");
 }
+
+#[test]
+fn an_export_says_what_became_of_each_and_what_failed_is_tried_again_once() {
+    let (system, prefix) = (calm(), "1555031");
+    let made = campaign(system, "again", &audience(prefix, 30), 0);
+    let id = made["id"].as_str().expect("an id");
+    let verb = |verb: &str, id: &str, more: &[&str]| system.sluice_json(&[&["campaign", verb, "--tenant", "acme", id][..], more].concat());
+    let early = verb("retry", id, &["--code", "131026"]).expect_err("a draft").to_string();
+    assert!(early.contains("is draft: cannot retry it before it is over"), "{early}");
+    control(system, "start", id);
+    eventually(system, "its end", || {
+        let shown = funnel(system, id, 30);
+        (shown["state"] == "completed" && shown["funnel"]["read"] == 29).then_some(())
+    });
+    // The simulated Meta cannot reach numbers that end in 0026.
+    let rows = eventually(system, "the end in the archive", || {
+        let rows = verb("export", id, &[]).ok()?;
+        let count = |state: &str| rows.iter().filter(|row| row["state"] == state).count();
+        ((count("read"), count("failed")) == (29, 1)).then_some(rows)
+    });
+    let failed = rows.iter().find(|row| row["state"] == "failed").expect("one");
+    let facts = [&failed["recipient"], &failed["code"], &failed["variables"]["name"]];
+    assert_eq!(facts, [&json!(format!("{prefix}0026")), &json!(131_026), &json!("Customer 26")]);
+
+    let csv = system.sluice(&["campaign", "export", "--tenant", "acme", id, "--state", "failed"]).expect("a file");
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[0].starts_with("recipient,state,since,code,meaning,remedy,detail,wamid,send_id"), "{csv}");
+    assert!(lines.len() == 2 && lines[1].contains("undeliverable") && lines[1].contains("Customer 26"), "{csv}");
+    let page = |query: &str| system.api_get(&format!("/api/v1/campaigns/{id}/recipients?{query}")).expect("a page");
+    let (mut told, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = page(&format!("limit=7&cursor={cursor}"));
+        told.extend(page["data"].as_array().into_iter().flatten().map(|row| row["recipient"].clone()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        next.clone_into(&mut cursor);
+    }
+    let in_order: Vec<Value> = (0..30).map(|i| json!(format!("{prefix}{i:04}"))).collect();
+    assert_eq!(told, in_order);
+    assert_eq!(page("state=failed")["data"].as_array().map(Vec::len), Some(1));
+    let wrong = system.api_get(&format!("/api/v1/campaigns/{id}/recipients?state=lost")).expect_err("no state").to_string();
+    assert!(wrong.contains("use pending, suppressed"), "{wrong}");
+
+    let never = verb("retry", id, &[]).expect_err("a number without WhatsApp").to_string();
+    assert!(never.contains("none of these classes or codes failed"), "{never}");
+    let again = verb("retry", id, &["--code", "131026"]).expect("a draft").swap_remove(0);
+    assert_eq!([&again["accepted_lines"], &again["state"], &again["retry_of"]], [&json!(1), &json!("draft"), &json!(id)], "{again}");
+    let twice = verb("retry", id, &["--code", "131026"]).expect_err("it has one").to_string();
+    assert!(twice.contains("an earlier retry has them all"), "{twice}");
+    let second = again["id"].as_str().expect("an id");
+    control(system, "start", second);
+    // Meta takes it, and says later that it failed again.
+    eventually(system, "its end", || (funnel(system, second, 1)["funnel"]["failed"] == 1).then_some(()));
+    assert!(received(system, prefix).values().filter(|times| **times == 2).count() <= 1, "and nobody else twice");
+}

@@ -214,3 +214,29 @@ async fn a_demand_gives_each_row_once_and_the_same_sends_again() {
     let foreign = expand::expand(&pool, &Demand { tenant: globex, ..demand(1, 0, 3) }).await;
     assert!(matches!(foreign, Err(Error::NotFound { .. })), "{foreign:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_campaign_starts_only_after_a_second_person_has_approved_it() {
+    let (pool, _owner) = migrated().await;
+    let acme = tenant(&pool, "acme", "1", 0).await;
+    let (large, small) = (campaign(&pool, acme, "1", 3).await.campaign.id, campaign(&pool, acme, "1", 2).await.campaign.id);
+    let transaction = pool.tenant(acme).await.unwrap();
+    campaigns::require_from(&transaction, Some(3)).await.unwrap();
+    let at = Timestamp::UNIX_EPOCH;
+    let started = campaigns::control(&transaction, large, &Action::Start, at).await.unwrap_err();
+    assert!(started.to_string().contains("second person, other than ana"), "{started}");
+    let planned = campaigns::schedule(&transaction, large, at).await.unwrap_err();
+    assert_eq!(planned.to_string(), started.to_string());
+    let own = campaigns::approve(&transaction, large, "ana", at).await.unwrap_err();
+    assert_eq!(own.to_string(), "the campaign is made by ana: cannot let the same person approve it");
+    assert!(!campaigns::control(&transaction, small, &Action::Start, at).await.unwrap().awaits_approval);
+    let approved = campaigns::approve(&transaction, large, "ben", at).await.unwrap();
+    assert_eq!((approved.approved_by.as_deref(), approved.awaits_approval), (Some("ben"), false));
+    assert_eq!(
+        campaigns::approve(&transaction, large, "eva", at).await.unwrap().approved_by.as_deref(),
+        Some("ben"),
+        "the first one counts"
+    );
+    assert_eq!(campaigns::control(&transaction, large, &Action::Start, at).await.unwrap().state, "running");
+    assert_eq!(campaigns::approve(&transaction, large, "eva", at).await.unwrap_err().kind(), "state");
+}

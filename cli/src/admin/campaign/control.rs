@@ -1,4 +1,4 @@
-//! `sluice campaign start|pause|resume|cancel`.
+//! `sluice campaign start|pause|resume|cancel|approve`.
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -59,6 +59,15 @@ pub async fn resume(pool: &Pool, form: Form, which: &Which) -> Result<(), Failur
 /// Cancels it.
 pub async fn cancel(pool: &Pool, form: Form, which: &Which) -> Result<(), Failure> {
     apply(pool, form, which, &Action::Cancel, "cancel", "cancelled").await
+}
+
+/// Approves it, in the name of whoever runs the command.
+pub async fn approve(pool: &Pool, form: Form, which: &Which) -> Result<(), Failure> {
+    let transaction = which.open(pool).await?;
+    let campaign = campaigns::approve(&transaction, which.campaign, &actor(), Timestamp::now()).await?;
+    audit::record(&transaction, &actor(), "campaign.approve", &which.campaign.to_string(), &json!({})).await?;
+    transaction.commit().await?;
+    print(form, &campaign)
 }
 
 /// Already in the state that is wanted is success without a new epoch: a script may be repeated.

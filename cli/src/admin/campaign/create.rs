@@ -196,6 +196,7 @@ pub fn shown(campaign: &Campaign) -> Value {
         "account": campaign.account, "template": campaign.template_name, "language": campaign.template_language,
         "throttle": campaign.throttle, "failure_limit": campaign.failure_limit, "window": campaign.window, "accepted_lines": campaign.audience, "refused_lines": campaign.refused,
         "duplicate_lines": campaign.duplicates, "epoch": campaign.epoch, "created_by": campaign.created_by,
+        "retry_of": campaign.retry_of, "approved_by": campaign.approved_by, "awaits_approval": campaign.awaits_approval,
         "created_at": campaign.created_at.to_string(), "starts_at": time(campaign.starts_at),
         "started_at": time(campaign.started_at), "finished_at": time(campaign.finished_at),
     })

@@ -5,10 +5,11 @@ mod create;
 mod dry_run;
 mod look;
 mod mapping;
+mod outcomes;
 mod status;
 
 use clap::Subcommand;
-use sluice_connectors::postgres::{Pool, Transaction};
+use sluice_connectors::postgres::{Pool, Transaction, campaigns};
 use sluice_schemas::ids::CampaignId;
 
 use super::output::Form;
@@ -55,6 +56,19 @@ enum Verb {
     /// Shows where its audience stands; exit 1 when the states do not add up to the audience
     #[command(after_help = "Example: sluice campaign status --tenant acme 0198c0de-0000-7000-8000-000000000001 --watch")]
     Status(status::Args),
+    /// Lets a campaign start that is so large that a second person has to look at it
+    #[command(after_help = "Example: sluice campaign approve --tenant acme 0198c0de-0000-7000-8000-000000000001")]
+    Approve(Which),
+    /// Writes what became of each recipient, as CSV (or, with --json, one object a line)
+    #[command(
+        after_help = "Example: sluice campaign export --tenant acme 0198c0de-0000-7000-8000-000000000001 --state failed > failed.csv"
+    )]
+    Export(outcomes::Export),
+    /// Makes a draft of those recipients whose messages failed; whoever is in an earlier retry is left out
+    #[command(
+        after_help = "Example: sluice campaign retry --tenant acme 0198c0de-0000-7000-8000-000000000001 --code 131049 --name 'Spring, once more'"
+    )]
+    Retry(outcomes::Again),
     /// Shows why messages failed, by error code
     #[command(after_help = "Example: sluice campaign failures --tenant acme 0198c0de-0000-7000-8000-000000000001")]
     Failures(Which),
@@ -76,6 +90,12 @@ impl Which {
     async fn open(&self, pool: &Pool) -> Result<Transaction, Failure> {
         Ok(pool.tenant(tenant(pool, &self.tenant).await?).await?)
     }
+
+    /// An error when there is no such campaign, before anything else is asked.
+    async fn known(&self, pool: &Pool) -> Result<(), Failure> {
+        campaigns::get(&self.open(pool).await?, self.campaign).await?;
+        Ok(())
+    }
 }
 
 /// Runs the verb.
@@ -91,6 +111,9 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         Verb::Resume(which) => control::resume(&pool, form, &which).await,
         Verb::Cancel(which) => control::cancel(&pool, form, &which).await,
         Verb::Status(args) => status::run(&pool, form, &args).await,
+        Verb::Approve(which) => control::approve(&pool, form, &which).await,
+        Verb::Export(args) => outcomes::export(config, &pool, form, &args).await,
+        Verb::Retry(args) => outcomes::retry(config, &pool, form, &args).await,
         Verb::Failures(which) => look::failures(&pool, form, &which).await,
         Verb::List(args) => look::list(&pool, form, &args).await,
     }

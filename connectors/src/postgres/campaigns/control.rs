@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use sluice_schemas::ids::{CampaignId, TenantId};
 use sluice_schemas::record::{Control, ControlState};
 
-use super::{Campaign, brake, get};
+use super::{Campaign, approval, brake, get};
 use crate::postgres::outbox::{self, Record};
 use crate::postgres::{Error, Pool, Result, Transaction, tenants};
 
@@ -40,14 +40,18 @@ impl Action {
 }
 
 /// Changes the state, raises the epoch, and adds one control record for every home of the tenant to the outbox, all in the caller's
-/// transaction.
+/// transaction. A start waits for the approval that its size asks for.
 pub async fn control(transaction: &Transaction, id: CampaignId, action: &Action, at: Timestamp) -> Result<Campaign> {
+    if *action == Action::Start {
+        approval::check(transaction, id).await?;
+    }
     apply(transaction, transaction.tenant()?, id, action, at).await?;
     get(transaction, id).await
 }
 
 /// Draft → scheduled, to start at `at`. [`start_due`] starts it.
 pub async fn schedule(transaction: &Transaction, id: CampaignId, at: Timestamp) -> Result<Campaign> {
+    approval::check(transaction, id).await?;
     let sql = "update campaigns set state = 'scheduled', starts_at = $3, version = version + 1
                where tenant_id = $1 and id = $2 and state in ('draft', 'scheduled') and audience_size > 0";
     if transaction.execute(sql, &[&transaction.tenant()?.0, &id.0, &at]).await? == 0 {

@@ -209,14 +209,15 @@ fn escape(out: &mut String, text: &str) {
 }
 
 /// The whole audience is pending on its home; from here on every step moves one unit.
+pub(super) async fn stand(transaction: &Transaction, id: CampaignId, home: i32, rows: i64) -> Result<()> {
+    let sql = "insert into campaign_counters (tenant_id, campaign_id, partition, state, n) values ($1, $2, $3, 'pending', $4)";
+    transaction.execute(sql, &[&transaction.tenant()?.0, &id.0, &home, &rows]).await?;
+    Ok(())
+}
+
 async fn finish(transaction: &Transaction, id: CampaignId, home: i32, summary: &Summary) -> Result<()> {
     let tenant = transaction.tenant()?;
-    transaction
-        .execute(
-            "insert into campaign_counters (tenant_id, campaign_id, partition, state, n) values ($1, $2, $3, 'pending', $4)",
-            &[&tenant.0, &id.0, &home, &summary.rows],
-        )
-        .await?;
+    stand(transaction, id, home, summary.rows).await?;
     transaction
         .execute(
             "update campaigns set audience_size = $3, refused = $4, duplicates = $5 where tenant_id = $1 and id = $2",

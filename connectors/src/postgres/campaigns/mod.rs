@@ -1,5 +1,6 @@
 //! Campaigns: their audience snapshot, their control, their funnel.
 
+mod approval;
 mod brake;
 mod control;
 mod create;
@@ -7,10 +8,12 @@ mod funnel;
 mod import;
 mod mapping;
 mod outlook;
+mod retry;
 
 use jiff::Timestamp;
 use sluice_schemas::ids::CampaignId;
 
+pub use approval::{approve, require_from};
 pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
 pub use control::{Action, complete, control, schedule, start_due};
 pub use create::{Created, New, create};
@@ -18,6 +21,7 @@ pub use funnel::{Funnel, funnel};
 pub use import::{Import, Refusal};
 pub use mapping::{Button, Mapping, Slot};
 pub use outlook::{Beside, PassedOver, beside, passed_over};
+pub use retry::Retry;
 
 use super::{Error, Result, Transaction};
 
@@ -50,6 +54,12 @@ pub struct Campaign {
     pub failure_limit: i32,
     /// Hours of the recipient's day in which it sends: [`sluice_schemas::window::Window`].
     pub window: Option<String>,
+    /// The campaign whose failed messages it tries again.
+    pub retry_of: Option<CampaignId>,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// Whether it cannot start before a second person has approved it.
+    pub awaits_approval: bool,
     /// Rows of the snapshot.
     pub audience: i64,
     /// Lines that were refused at import.
@@ -69,7 +79,10 @@ pub struct Campaign {
 }
 
 const COLUMNS: &str = "id, name, channel, account, template_name, template_language, variables, state, pause_reason, epoch,
-    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit, send_window";
+    throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit, send_window,
+    retry_of, approved_by,
+    approved_by is null and state in ('draft', 'scheduled')
+        and audience_size >= coalesce((select approve_from from tenants t where t.id = campaigns.tenant_id), 9223372036854775807)";
 
 /// One campaign.
 pub async fn get(transaction: &Transaction, id: CampaignId) -> Result<Campaign> {
@@ -113,23 +126,49 @@ pub struct Recipient {
     pub suppressed: Option<String>,
 }
 
+/// Where a row of an audience is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    /// Home partition of the row.
+    pub home: i32,
+    /// Row of the snapshot on that home.
+    pub seq: i64,
+}
+
+/// Why the row at `place` is sent to: its send id is made of this, the same for every demand that covers it.
+pub fn cause(campaign: CampaignId, place: Place) -> String {
+    format!("campaign/{campaign}/{}/{}", place.home, place.seq)
+}
+
 /// Rows `from` to `from + n - 1` of the audience on `home`, by row.
 pub async fn audience(transaction: &Transaction, id: CampaignId, home: i32, from: i64, n: i64) -> Result<Vec<Recipient>> {
     let sql = "select seq, recipient, variables, suppressed from audience
                where tenant_id = $1 and campaign_id = $2 and home = $3 and seq >= $4 and seq < $5 order by seq";
     let until = from.saturating_add(n.max(0));
-    transaction
-        .query(sql, &[&transaction.tenant()?.0, &id.0, &home, &from, &until])
-        .await?
-        .iter()
+    let rows = transaction.query(sql, &[&transaction.tenant()?.0, &id.0, &home, &from, &until]).await?;
+    rows.iter().map(recipient).collect()
+}
+
+/// At most `n` rows of the audience behind `after`, by home and row.
+pub async fn audience_behind(transaction: &Transaction, id: CampaignId, after: Option<Place>, n: i64) -> Result<Vec<(Place, Recipient)>> {
+    let sql = "select seq, recipient, variables, suppressed, home from audience
+               where tenant_id = $1 and campaign_id = $2 and (home, seq) > ($3, $4) order by home, seq limit $5";
+    let Place { home, seq } = after.unwrap_or(Place { home: -1, seq: -1 });
+    let rows = transaction.query(sql, &[&transaction.tenant()?.0, &id.0, &home, &seq, &n]).await?;
+    rows.iter()
         .map(|row| {
-            let variables = match row.try_get(2)? {
-                serde_json::Value::Object(map) => map,
-                _ => serde_json::Map::new(),
-            };
-            Ok(Recipient { seq: row.try_get(0)?, recipient: row.try_get(1)?, variables, suppressed: row.try_get(3)? })
+            let recipient = recipient(row)?;
+            Ok((Place { home: row.try_get(4)?, seq: recipient.seq }, recipient))
         })
         .collect()
+}
+
+fn recipient(row: &tokio_postgres::Row) -> Result<Recipient> {
+    let variables = match row.try_get(2)? {
+        serde_json::Value::Object(map) => map,
+        _ => serde_json::Map::new(),
+    };
+    Ok(Recipient { seq: row.try_get(0)?, recipient: row.try_get(1)?, variables, suppressed: row.try_get(3)? })
 }
 
 fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
@@ -156,5 +195,8 @@ fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
         finished_at: row.try_get(18)?,
         failure_limit: row.try_get(19)?,
         window: row.try_get(20)?,
+        retry_of: row.try_get::<_, Option<uuid::Uuid>>(21)?.map(CampaignId),
+        approved_by: row.try_get(22)?,
+        awaits_approval: row.try_get(23)?,
     })
 }

@@ -257,10 +257,11 @@ impl System {
 
     /// Runs a verb to its end and gives its standard output.
     pub fn sluice(&self, arguments: &[&str]) -> Result<String, Error> {
-        self.run(arguments, &[])
+        self.sluice_with(arguments, &[])
     }
 
-    fn run(&self, arguments: &[&str], env: &[(&str, &str)]) -> Result<String, Error> {
+    /// The same with these variables too: secrets are given by name.
+    pub fn sluice_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> Result<String, Error> {
         let output =
             self.command(arguments)?.envs(env.iter().copied()).output().context(|| format!("start sluice {}", arguments.join(" ")))?;
         if output.status.success() {

@@ -34,7 +34,10 @@ impl System {
         let token = lock(&self.place).secrets.access_token.clone();
         self.sluice(&["tenant", "create", "--slug", RIVAL, "--name", "Rival", "--locale", "en", "--if-missing"])?;
         let number = ["--account", RIVAL_NUMBER_ID, "--waba", WABA_ID, "--display", "+1 555-010-9002", "--rate", "20"];
-        self.run(&[&["number", "add", "--tenant", RIVAL, "--token-env", "SEED_SECRET"], &number[..]].concat(), &[("SEED_SECRET", &token)])?;
+        self.sluice_with(
+            &[&["number", "add", "--tenant", RIVAL, "--token-env", "SEED_SECRET"], &number[..]].concat(),
+            &[("SEED_SECRET", &token)],
+        )?;
         let catalog = self.keep("rival.json", &CATALOG.replace(CEMENT[0], CEMENT[1]))?;
         self.sluice(&["price", "import", "--tenant", RIVAL, &catalog]).map(drop)
     }
@@ -55,7 +58,7 @@ impl System {
         self.sluice(&["price", "import", "--tenant", SLUG, &catalog])?;
         let password = lock(&self.place).secrets.password.clone();
         let owner = ["user", "add", "--tenant", SLUG, "--email", LOGIN, "--name", "Olivia Owner", "--role", "owner"];
-        self.run(&[&owner[..], &["--password-env", "SEED_SECRET", "--if-missing"]].concat(), &[("SEED_SECRET", &password)])?;
+        self.sluice_with(&[&owner[..], &["--password-env", "SEED_SECRET", "--if-missing"]].concat(), &[("SEED_SECRET", &password)])?;
         // Last: what is not finished is done again.
         let token = self.sluice(&["token", "create", "--tenant", SLUG, "--name", "demonstration", "--role", "owner"])?;
         let mut place = lock(&self.place);
@@ -71,7 +74,7 @@ impl System {
         let page = ["--channel", "messenger", "--account", PAGE_ID, "--display", "Acme"];
         for account in [&whatsapp[..], &instagram[..], &page[..]] {
             let arguments = [&["number", "add", "--tenant", SLUG][..], account, &["--token-env", "SEED_SECRET"]].concat();
-            self.run(&arguments, &[("SEED_SECRET", &token)])?;
+            self.sluice_with(&arguments, &[("SEED_SECRET", &token)])?;
         }
         Ok(())
     }

@@ -65,6 +65,14 @@ impl Browser {
         self.ask("execute/sync", &json!({"script": format!("return {expression}"), "args": []})).unwrap_or(Value::Null)
     }
 
+    /// What this address, fetched from the page, answers.
+    pub fn fetched(&self, path: &str) -> String {
+        let script =
+            format!("const done = arguments[0]; fetch({path:?}).then(answer => answer.text()).then(done, error => done(String(error)))");
+        let text = self.ask("execute/async", &json!({"script": script, "args": []})).unwrap_or(Value::Null);
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The text that a person sees in the first element of this selector; empty if there is none.
     pub fn text(&self, selector: &str) -> String {
         let found = self.value(&format!("document.querySelector({selector:?})?.innerText"));

@@ -1,6 +1,7 @@
 //! The console as a person meets it.
 
 mod attention;
+mod campaign;
 mod driver;
 mod letters;
 mod numbers;
@@ -16,13 +17,18 @@ use driver::Browser;
 
 /// Signs in as acme's owner.
 fn signed_in(system: &System) -> (Browser, String) {
-    let browser = Browser::start();
     let env = |wanted: &str| system.env().into_iter().find(|(name, _)| *name == wanted).expect("a variable").1;
+    sign_in(system, &env("SLUICE_LOGIN"), &env("SLUICE_PASSWORD"))
+}
+
+/// Signs in to acme's console in a browser of its own.
+fn sign_in(system: &System, email: &str, password: &str) -> (Browser, String) {
+    let browser = Browser::start();
     let console = system.tenant_url("acme");
     browser.open(&console);
     assert_eq!(browser.value("location.pathname"), "/login", "a stranger sees the sign-in page");
-    browser.fill("//input[@name='email']", &env("SLUICE_LOGIN"));
-    browser.fill("//input[@name='password']", &env("SLUICE_PASSWORD"));
+    browser.fill("//input[@name='email']", email);
+    browser.fill("//input[@name='password']", password);
     browser.click("//button[@type='submit']");
     browser.eventually("the first page", || (browser.value("location.pathname") == "/").then_some(()));
     (browser, console)
