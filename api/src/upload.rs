@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::data::campaigns::New;
+use crate::data::contacts;
 use crate::data::upload::{Upload, Writer, upload};
 
 /// Largest text field.
@@ -20,6 +21,8 @@ pub struct Form {
     pub fields: HashMap<String, String>,
     /// The part `csv`.
     pub file: Upload,
+    /// What that part calls its file.
+    pub file_name: Option<String>,
 }
 
 fn broken(e: &MultipartError) -> Error {
@@ -37,9 +40,12 @@ impl Form {
             let result = loop {
                 match multipart.next_field().await {
                     Err(e) => break Err(broken(&e)),
+                    // A campaign to a segment needs no file.
+                    Ok(None) if fields.contains_key("segment") => break Ok((fields, None)),
                     Ok(None) => break Err(Error::field("csv", "the part `csv` is missing; it must be the last one")),
                     Ok(Some(part)) if part.name() == Some("csv") => {
-                        let _ = done.send(Ok(fields));
+                        let name = part.file_name().map(|name| name.chars().take(200).collect());
+                        let _ = done.send(Ok((fields, name)));
                         return pass(part, writer).await;
                     }
                     Ok(Some(part)) => match text(part).await {
@@ -50,13 +56,25 @@ impl Form {
             };
             let _ = done.send(result);
         });
-        let fields = read.await.map_err(|_| Error::Internal("the form's task ended".into()))??;
-        Ok(Self { fields, file })
+        let (fields, file_name) = read.await.map_err(|_| Error::Internal("the form's task ended".into()))??;
+        Ok(Self { fields, file, file_name })
     }
 
     /// A text field, trimmed; empty when it is missing.
     pub fn text(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", |value| value.trim())
+    }
+
+    /// The import of contacts that the fields describe.
+    pub fn contacts(&self) -> contacts::New {
+        let some = |name: &str| Some(self.text(name).to_owned()).filter(|value| !value.is_empty());
+        contacts::New {
+            file: some("file").or_else(|| self.file_name.clone()).unwrap_or_else(|| "upload".into()),
+            country: some("country").map(|country| country.to_uppercase()),
+            phone_column: some("phone_column"),
+            tags: self.text("tags").split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+            consent: some("consent"),
+        }
     }
 
     /// The campaign that the fields describe.
@@ -81,6 +99,7 @@ impl Form {
             throttle,
             failure_limit,
             window: some("window"),
+            segment: some("segment"),
         })
     }
 }

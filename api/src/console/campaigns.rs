@@ -15,10 +15,10 @@ use crate::auth::Role;
 use crate::data::campaigns::{self, New};
 use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
-use crate::data::{figures, idempotency};
+use crate::data::{contacts, figures, idempotency};
 use crate::error::Field;
 use crate::upload::Form;
-use crate::view::{Campaign, CampaignState, Clock, Number, Page, Refusal};
+use crate::view::{Campaign, CampaignState, Clock, Number, Page, Refusal, Segment};
 
 #[derive(Template)]
 #[template(path = "campaigns.html")]
@@ -79,6 +79,7 @@ struct NewPage {
     form: NewForm,
     numbers: Vec<Number>,
     templates: Vec<config::Template>,
+    segments: Vec<Segment>,
     errors: Vec<Field>,
     key: String,
 }
@@ -96,6 +97,7 @@ struct NewForm {
     throttle: String,
     failure_limit: String,
     window: String,
+    segment: String,
 }
 
 impl From<&Form> for NewForm {
@@ -112,6 +114,7 @@ impl From<&Form> for NewForm {
             throttle: text("throttle"),
             failure_limit: text("failure_limit"),
             window: text("window"),
+            segment: text("segment"),
         }
     }
 }
@@ -127,6 +130,7 @@ async fn form(app: &crate::State, person: &Person, form: NewForm, errors: Vec<Fi
         form,
         numbers: numbers.into_iter().filter(|number| number.channel == "whatsapp").collect(),
         templates,
+        segments: contacts::segments(app, &person.actor).await?,
         errors,
         key: Uuid::now_v7().to_string(),
     })

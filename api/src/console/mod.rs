@@ -4,6 +4,7 @@ mod approvals;
 mod assets;
 mod attention;
 mod campaigns;
+mod contacts;
 mod conversations;
 mod home;
 mod letters;
@@ -38,6 +39,11 @@ pub(crate) fn router() -> Router<State> {
         .route("/campaigns/{id}/recipients.csv", get(campaigns::recipients))
         .route("/campaigns/{id}/retry", post(campaigns::retry))
         .route("/campaigns/{id}/{verb}", post(campaigns::control))
+        .route("/contacts", get(contacts::show))
+        .route("/contacts/segments", post(contacts::save))
+        .route("/contacts/segments/forget", post(contacts::forget))
+        .route("/contacts/imports", post(contacts::import).layer(DefaultBodyLimit::disable()))
+        .route("/contacts/imports/{id}/undo", post(contacts::undo))
         .route("/conversations", get(conversations::list))
         .route("/conversations/{id}", get(conversations::show))
         .route("/conversations/{id}/{action}", post(conversations::act))

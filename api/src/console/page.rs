@@ -56,6 +56,7 @@ impl Shell {
             ("/conversations", "Conversations", 0),
             ("/approvals", "Approvals", self.awaiting),
             ("/campaigns", "Campaigns", 0),
+            ("/contacts", "Contacts", 0),
             ("/opt-outs", "Opt-outs", 0),
             ("/numbers", "Numbers", 0),
             ("/attention", "Attention", 0),

@@ -40,6 +40,8 @@ pub struct New {
     /// Hours of the recipient's day in which it sends, by the time zone of the telephone number: `09:00-20:00`, or on some days only
     /// `09:00-20:00 mon,tue,wed,thu,fri`. All hours when left out.
     pub window: Option<String>,
+    /// Name of the segment whose contacts are its audience, instead of a CSV; `columns` then name their attributes.
+    pub segment: Option<String>,
 }
 
 impl New {
@@ -90,7 +92,11 @@ pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + 
         window,
         created_by: actor.name.clone(),
     };
-    let created = campaigns::create(&app.pool, actor.tenant, &wanted, &import, audience).await.map_err(|error| match error {
+    let created = match new.segment.as_deref().filter(|segment| !segment.is_empty()) {
+        Some(segment) => campaigns::create_from_segment(&app.pool, actor.tenant, &wanted, segment).await,
+        None => campaigns::create(&app.pool, actor.tenant, &wanted, &import, audience).await,
+    };
+    let created = created.map_err(|error| match error {
         // What the request names and does not exist is a wrong field, not a wrong address.
         postgres::Error::NotFound { what, ref id } => Error::field(what, format!("there is no {what} {id}")),
         other => other.into(),
@@ -233,6 +239,7 @@ fn shown(
         throttle: c.throttle,
         failure_limit: c.failure_limit,
         window: c.window,
+        segment: c.segment,
         retry_of: c.retry_of.map(|id| id.0),
         approved_by: c.approved_by,
         awaits_approval: c.awaits_approval,

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod campaigns;
 pub mod commands;
+pub mod contacts;
 pub mod figures;
 pub mod history;
 pub mod idempotency;

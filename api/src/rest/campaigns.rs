@@ -49,6 +49,14 @@ pub(super) struct After {
     cursor: Option<String>,
 }
 
+impl After {
+    /// The line behind which the page begins.
+    pub(super) fn line(&self) -> Result<i64, Error> {
+        let wrong = || Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged");
+        self.cursor.as_ref().map_or(Ok(0), |text| text.parse().map_err(|_| wrong()))
+    }
+}
+
 /// Lines of the upload that were refused.
 #[utoipa::path(get, path = "/campaigns/{id}/refusals", tag = "campaigns", params(("id" = Uuid, Path), After), responses(
     (status = 200, body = Page<Refusal>),
@@ -60,9 +68,7 @@ pub(super) async fn refusals(
     Path(id): Path<Uuid>,
     Query(after): Query<After>,
 ) -> Result<Answer<Page<Refusal>>, Error> {
-    let wrong = || Error::field("cursor", "`cursor` is not one of ours; send `next_cursor` unchanged");
-    let after = after.cursor.map_or(Ok(0), |text| text.parse().map_err(|_| wrong()))?;
-    let data = campaigns::refusals(&app, &actor, id, after).await?;
+    let data = campaigns::refusals(&app, &actor, id, after.line()?).await?;
     let next_cursor = data.last().filter(|_| data.len() as i64 == campaigns::REFUSALS).map(|last| last.line.to_string());
     Ok(Answer(Page { data, next_cursor }))
 }
@@ -125,7 +131,8 @@ pub(super) struct WithText {
     #[serde(flatten)]
     #[schema(inline)]
     new: New,
-    /// The audience: CSV with a line of headings.
+    /// The audience: CSV with a line of headings. Left out with `segment`.
+    #[serde(default)]
     csv: String,
 }
 

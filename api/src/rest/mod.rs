@@ -2,6 +2,7 @@
 
 mod attention;
 mod campaigns;
+mod contacts;
 mod conversations;
 mod events;
 mod extract;
@@ -58,6 +59,13 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(campaigns::recipients_csv))
         .routes(routes!(campaigns::retry))
         .routes(routes!(campaigns::control))
+        .routes(routes!(contacts::list))
+        .routes(routes!(contacts::count))
+        .routes(routes!(contacts::segments))
+        .routes(routes!(contacts::save, contacts::forget))
+        .routes(routes!(contacts::imports, contacts::import).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(contacts::refusals))
+        .routes(routes!(contacts::undo))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::get))
         .routes(routes!(conversations::messages))

@@ -310,6 +310,8 @@ pub struct Campaign {
     pub failure_limit: i32,
     /// Hours of the recipient's day in which it sends; all when null.
     pub window: Option<String>,
+    /// The segment that its audience was taken from, with its expression of then.
+    pub segment: Option<String>,
     /// The campaign whose failed messages it tries again.
     pub retry_of: Option<uuid::Uuid>,
     /// Who approved it.

@@ -2,6 +2,7 @@
 
 mod attention;
 mod campaign;
+mod contact;
 mod conversation;
 mod figures;
 mod letter;
@@ -13,6 +14,7 @@ mod time;
 
 pub use attention::{Doubt, Hold};
 pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
+pub use contact::{Contact, ContactImport, Segment};
 pub use conversation::{Conversation, Direction, Message, Window};
 pub use figures::{Health, Number, Stage, Template, Today};
 pub use letter::{DeadLetter, KeptRecord, LetterDecision, LetterGroup, Settled};

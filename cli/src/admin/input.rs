@@ -1,6 +1,7 @@
 //! Checks of arguments, secrets from places that no process list shows, and a person's yes.
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::fs::File;
+use std::io::{BufRead as _, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -131,6 +132,14 @@ pub fn confirmed(yes: bool) -> Result<bool, Failure> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+/// A file of people; `-` is standard input.
+pub fn file(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    Ok(Box::new(File::open(path).with_context(|| format!("--csv: {} cannot be read", path.display()))?))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod audit;
 mod campaign;
+mod contact;
 mod contents;
 mod dead_letters;
 mod holds;
@@ -16,7 +17,9 @@ mod output;
 mod partition;
 mod price;
 mod quarantine;
+mod refusals;
 mod replay;
+mod segment;
 mod send;
 mod tap;
 mod template;
@@ -61,6 +64,12 @@ pub enum Verb {
     /// Makes, starts, stops and watches campaigns
     #[command(after_help = "Example: sluice campaign status --tenant acme 0198c0de-0000-7000-8000-000000000001 --watch")]
     Campaign(Box<campaign::Args>),
+    /// Reads contacts from files, shows them, and takes imports back
+    #[command(after_help = "Example: sluice contact import --tenant acme --csv people.csv --country BR")]
+    Contact(Box<contact::Args>),
+    /// Parts of the contacts by what they are like, for campaigns
+    #[command(after_help = "Example: sluice segment save --tenant acme --name VIP --where 'tag = vip and consent'")]
+    Segment(segment::Args),
     /// Follows a topic; one decoded record a line
     #[command(after_help = "Example: sluice tap messages --tenant acme --from-beginning -n 10")]
     Tap(tap::Args),
@@ -98,6 +107,8 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Price(args) => price::run(config, args).await,
         Verb::Send(args) => send::run(*args).await,
         Verb::Campaign(args) => campaign::run(config, *args).await,
+        Verb::Contact(args) => contact::run(config, *args).await,
+        Verb::Segment(args) => segment::run(config, args).await,
         Verb::Tap(args) => tap::run(config, args).await,
         Verb::DeadLetters(args) => dead_letters::run(config, args).await,
         Verb::Replay(args) => replay::run(config, args).await,

@@ -9,6 +9,7 @@ pub mod attention;
 pub mod audit;
 pub mod campaigns;
 pub mod config;
+pub mod contacts;
 mod error;
 pub mod generation;
 pub mod health;
@@ -24,6 +25,7 @@ pub mod retention;
 mod role;
 pub mod seal;
 pub mod tenants;
+mod upload;
 pub mod users;
 
 pub use error::Error;

@@ -136,6 +136,16 @@ impl Transaction {
         Ok(client.execute(&statement, params).await?)
     }
 
+    /// Every row, of a statement that is written anew for each caller: it is not kept with the connection.
+    pub async fn query_once(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        Ok(self.client()?.query(sql, params).await?)
+    }
+
+    /// Changes rows and gives their number; the statement is not kept either.
+    pub async fn execute_once(&self, sql: &str, params: Params<'_>) -> Result<u64> {
+        Ok(self.client()?.execute(sql, params).await?)
+    }
+
     /// Statements without parameters.
     pub async fn batch(&self, sql: &str) -> Result<()> {
         Ok(self.client()?.batch_execute(sql).await?)

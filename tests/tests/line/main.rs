@@ -14,6 +14,7 @@ mod books;
 mod browser;
 mod campaign;
 mod codes;
+mod contacts;
 mod conversation;
 mod dead_letters;
 mod effects;

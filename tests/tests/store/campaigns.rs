@@ -11,7 +11,7 @@ use sluice_schemas::record::{Config, Control, ControlState, Demand};
 
 use super::{migrated, number, tenant};
 
-fn new(account: &str) -> New {
+pub fn new(account: &str) -> New {
     New {
         name: "Spring".into(),
         channel: "whatsapp".into(),

@@ -1,24 +1,19 @@
 //! `sluice campaign create`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_connectors::postgres::campaigns::{self, Campaign, Import, Mapping, New, Refusal};
+use sluice_connectors::postgres::campaigns::{self, Campaign, Import, Mapping, New};
 use sluice_connectors::postgres::{Pool, Transaction, audit, config as settings, numbers};
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::window::Window;
 
 use super::super::output::{Form, notice};
-use super::super::{actor, input, tenant};
+use super::super::{actor, input, refusals, tenant};
 use super::mapping::{self, Entry};
 use crate::exit::Failure;
-
-/// Refused lines told on stderr when no file takes them.
-const TOLD: usize = 20;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -39,8 +34,11 @@ pub struct Args {
     #[arg(long)]
     language: String,
     /// Audience, with a header line; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    csv: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "segment", conflicts_with = "segment")]
+    csv: Option<PathBuf>,
+    /// Audience: the contacts that belong to this segment now
+    #[arg(long, value_name = "NAME")]
+    segment: Option<String>,
     /// Column that fills a placeholder: 1=first_name, total=sum, header.image=picture, button.0=code; after `|` what stands in for an
     /// empty cell
     #[arg(long, value_name = "VAR=COLUMN", value_parser = mapping::entry)]
@@ -82,7 +80,7 @@ pub async fn run(pool: &Pool, form: Form, args: Args) -> Result<(), Failure> {
     let (channel, mapping) = plan(&transaction, &args).await?;
     transaction.commit().await?;
     let created = make(pool, id, &args, channel, mapping).await?;
-    tell(&args, &created.refusals, created.campaign.refused)?;
+    refusals::tell(args.refused.as_deref(), &created.refusals, created.campaign.refused)?;
     print(form, &created.campaign)?;
     if created.campaign.audience == 0 {
         return Err(Failure::data(anyhow!("--csv: no line has a recipient that can be used, so the draft cannot be started")));
@@ -139,48 +137,18 @@ async fn make(pool: &Pool, id: TenantId, args: &Args, channel: String, mapping: 
         window: args.window.clone(),
         created_by: actor(),
     };
-    let import = Import { country: args.country.clone(), recipient_column: args.recipient.clone() };
-    let created = campaigns::create(pool, id, &new, &import, open(&args.csv)?).await?;
+    let created = match (&args.segment, &args.csv) {
+        (Some(segment), _) => campaigns::create_from_segment(pool, id, &new, segment).await?,
+        (None, file) => {
+            let import = Import { country: args.country.clone(), recipient_column: args.recipient.clone() };
+            campaigns::create(pool, id, &new, &import, input::file(file.as_deref().unwrap_or(Path::new("-")))?).await?
+        }
+    };
     let transaction = pool.tenant(id).await?;
     let detail = json!({"name": args.name, "audience": created.campaign.audience});
     audit::record(&transaction, &actor(), "campaign.create", &created.campaign.id.to_string(), &detail).await?;
     transaction.commit().await?;
     Ok(created)
-}
-
-fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
-    if file.as_os_str() == "-" {
-        return Ok(Box::new(std::io::stdin()));
-    }
-    Ok(Box::new(File::open(file).with_context(|| format!("--csv: {} cannot be read", file.display()))?))
-}
-
-/// The refused lines, to the file or to stderr.
-fn tell(args: &Args, refusals: &[Refusal], all: i64) -> Result<(), Failure> {
-    let beyond = |shown: usize| all - i64::try_from(shown).unwrap_or(all);
-    if let Some(path) = &args.refused {
-        write(path, refusals).with_context(|| format!("--refused: {} cannot be written; the draft is made", path.display()))?;
-        if beyond(refusals.len()) > 0 {
-            notice(&format!("{} holds the first {} of {all} refused lines", path.display(), refusals.len()));
-        }
-        return Ok(());
-    }
-    for refusal in refusals.iter().take(TOLD) {
-        notice(&format!("line {} ({}): {}", refusal.line, refusal.excerpt, refusal.reason));
-    }
-    if beyond(refusals.len().min(TOLD)) > 0 {
-        notice(&format!("and {} refused lines more; --refused FILE takes them", beyond(refusals.len().min(TOLD))));
-    }
-    Ok(())
-}
-
-fn write(path: &Path, refusals: &[Refusal]) -> Result<(), csv::Error> {
-    let mut out = csv::Writer::from_path(path)?;
-    out.write_record(["line", "reason", "content"])?;
-    for refusal in refusals {
-        out.write_record([&refusal.line.to_string(), &refusal.reason, &refusal.excerpt])?;
-    }
-    Ok(out.flush()?)
 }
 
 /// A campaign as every verb prints it.
@@ -196,7 +164,7 @@ pub fn shown(campaign: &Campaign) -> Value {
         "account": campaign.account, "template": campaign.template_name, "language": campaign.template_language,
         "throttle": campaign.throttle, "failure_limit": campaign.failure_limit, "window": campaign.window, "accepted_lines": campaign.audience, "refused_lines": campaign.refused,
         "duplicate_lines": campaign.duplicates, "epoch": campaign.epoch, "created_by": campaign.created_by,
-        "retry_of": campaign.retry_of, "approved_by": campaign.approved_by, "awaits_approval": campaign.awaits_approval,
+        "segment": campaign.segment, "retry_of": campaign.retry_of, "approved_by": campaign.approved_by, "awaits_approval": campaign.awaits_approval,
         "created_at": campaign.created_at.to_string(), "starts_at": time(campaign.starts_at),
         "started_at": time(campaign.started_at), "finished_at": time(campaign.finished_at),
     })

@@ -96,6 +96,7 @@ mod tests {
             throttle: 0,
             failure_limit: 20,
             window: None,
+            segment: None,
             retry_of: None,
             approved_by: None,
             awaits_approval: false,

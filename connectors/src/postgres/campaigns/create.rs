@@ -1,21 +1,13 @@
-use std::fmt::Write as _;
+use std::collections::HashSet;
 use std::io::Read;
 
-use bytes::Bytes;
-use futures::SinkExt as _;
-use sluice_schemas::ids::CampaignId;
-use tokio::sync::mpsc;
+use sluice_schemas::ids::{CampaignId, TenantId};
+use sluice_schemas::window::Window;
 use uuid::Uuid;
 
-use super::import::{Line, Lines};
 use super::{Campaign, Import, Mapping, Refusal, get};
-use crate::postgres::{Error, Pool, Result, Transaction, numbers};
-use sluice_schemas::ids::TenantId;
-use sluice_schemas::window::Window;
-
-/// Refusals kept with a campaign; further ones are only counted.
-const KEPT_REFUSALS: usize = 10_000;
-const CHUNK: usize = 256 * 1024;
+use crate::postgres::upload::{Columns, Summary, load};
+use crate::postgres::{Error, Pool, Result, Transaction, contacts, numbers};
 
 /// A campaign to be made.
 #[derive(Debug, Clone)]
@@ -51,10 +43,33 @@ pub struct Created {
     pub refusals: Vec<Refusal>,
 }
 
-/// Makes a draft with its audience, in one transaction: there is never half an audience.
-///
-/// `audience` is read on a blocking thread and never held in memory as a whole; only the set of recipients is, to merge duplicates.
+/// Makes a draft with its audience from a file, in one transaction: there is never half an audience.
 pub async fn create<R: Read + Send + 'static>(pool: &Pool, tenant: TenantId, new: &New, import: &Import, audience: R) -> Result<Created> {
+    let (transaction, id, home) = begin(pool, tenant, new).await?;
+    let summary = load(&transaction, audience, import, columns(&new.mapping)).await?;
+    let sql = "insert into audience (tenant_id, campaign_id, home, seq, recipient, variables)
+               select $1, $2, $3, seq, recipient, variables from uploaded order by seq";
+    transaction.execute(sql, &[&tenant.0, &id.0, &home]).await?;
+    end(transaction, id, home, summary).await
+}
+
+/// Makes a draft whose audience are the contacts that belong to a segment now. Who lacks what the template needs is suppressed when
+/// it is sent.
+pub async fn create_from_segment(pool: &Pool, tenant: TenantId, new: &New, segment: &str) -> Result<Created> {
+    let (transaction, id, home) = begin(pool, tenant, new).await?;
+    let (text, which) = contacts::segment(&transaction, segment).await?;
+    let columns: Vec<String> = new.mapping.columns().map(str::to_owned).collect();
+    let rows = contacts::to_audience(&transaction, &which, id.0, home, &columns).await?;
+    if rows == 0 {
+        return Err(Error::invalid("segment", format!("nobody belongs to `{segment}` ({text})")));
+    }
+    let sql = "update campaigns set segment = $3 where tenant_id = $1 and id = $2";
+    transaction.execute(sql, &[&tenant.0, &id.0, &format!("{segment}: {text}")]).await?;
+    end(transaction, id, home, Summary { rows, ..Summary::default() }).await
+}
+
+/// The draft without its audience, and its home.
+async fn begin(pool: &Pool, tenant: TenantId, new: &New) -> Result<(Transaction, CampaignId, i32)> {
     if let Some(fault) = new.mapping.fault() {
         return Err(Error::invalid("variables", fault));
     }
@@ -63,11 +78,23 @@ pub async fn create<R: Read + Send + 'static>(pool: &Pool, tenant: TenantId, new
     check_template(&transaction, new, number.waba_id.as_deref()).await?;
     let id = CampaignId(Uuid::now_v7());
     insert(&transaction, id, new).await?;
-    let summary = load(&transaction, id, number.home, new, import, audience).await?;
-    finish(&transaction, id, number.home, &summary).await?;
+    Ok((transaction, id, number.home))
+}
+
+async fn end(transaction: Transaction, id: CampaignId, home: i32, summary: Summary) -> Result<Created> {
+    finish(&transaction, id, home, &summary).await?;
     let campaign = get(&transaction, id).await?;
     transaction.commit().await?;
     Ok(Created { campaign, refusals: summary.refusals })
+}
+
+/// The columns that the mapping names.
+fn columns(mapping: &Mapping) -> Columns {
+    let required: HashSet<&str> = mapping.required().collect();
+    let mut names: Vec<&str> = mapping.columns().collect();
+    names.sort_unstable();
+    names.dedup();
+    Columns::Named(names.into_iter().map(|name| (name.to_owned(), required.contains(name))).collect())
 }
 
 async fn check_template(transaction: &Transaction, new: &New, waba: Option<&str>) -> Result<()> {
@@ -125,89 +152,6 @@ async fn insert(transaction: &Transaction, id: CampaignId, new: &New) -> Result<
     Ok(())
 }
 
-#[derive(Default)]
-struct Summary {
-    rows: i64,
-    duplicates: i64,
-    refused: i64,
-    refusals: Vec<Refusal>,
-}
-
-/// `COPY` refuses tables with policies, so the rows pass through a temporary table, whose `INSERT … SELECT` the policy checks.
-async fn load<R: Read + Send + 'static>(
-    transaction: &Transaction,
-    id: CampaignId,
-    home: i32,
-    new: &New,
-    import: &Import,
-    audience: R,
-) -> Result<Summary> {
-    transaction.batch("create temporary table audience_import (seq bigint, recipient text, variables jsonb) on commit drop").await?;
-    let (chunks, mut received) = mpsc::channel(4);
-    let (import, mapping) = (import.clone(), new.mapping.clone());
-    let parser = tokio::task::spawn_blocking(move || parse(Lines::new(audience, &import, &mapping)?, &chunks));
-    let sink = transaction.copy_in("copy audience_import (seq, recipient, variables) from stdin").await?;
-    let mut sink = std::pin::pin!(sink);
-    while let Some(chunk) = received.recv().await {
-        sink.send(chunk).await?;
-    }
-    sink.close().await?;
-    let summary = parser.await.map_err(|error| Error::invalid("audience", error.to_string()))??;
-    transaction
-        .execute(
-            "insert into audience (tenant_id, campaign_id, home, seq, recipient, variables)
-             select $1, $2, $3, seq, recipient, variables from audience_import order by seq",
-            &[&transaction.tenant()?.0, &id.0, &home],
-        )
-        .await?;
-    Ok(summary)
-}
-
-fn parse<R: Read>(mut lines: Lines<R>, chunks: &mpsc::Sender<Bytes>) -> Result<Summary> {
-    let mut summary = Summary::default();
-    let mut text = String::new();
-    while let Some(line) = lines.next()? {
-        match line {
-            Line::Row { recipient, variables } => {
-                let variables = serde_json::Value::Object(variables).to_string();
-                // Writing to a String cannot fail.
-                let _ = write!(text, "{}\t", summary.rows);
-                escape(&mut text, &recipient);
-                text.push('\t');
-                escape(&mut text, &variables);
-                text.push('\n');
-                summary.rows += 1;
-            }
-            Line::Duplicate => summary.duplicates += 1,
-            Line::Refused(refusal) => {
-                summary.refused += 1;
-                if summary.refusals.len() < KEPT_REFUSALS {
-                    summary.refusals.push(refusal);
-                }
-            }
-        }
-        if text.len() >= CHUNK && chunks.blocking_send(std::mem::take(&mut text).into()).is_err() {
-            // The other side failed and tells why.
-            return Ok(summary);
-        }
-    }
-    let _ = chunks.blocking_send(text.into());
-    Ok(summary)
-}
-
-/// The text format of `COPY`.
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            c => out.push(c),
-        }
-    }
-}
-
 /// The whole audience is pending on its home; from here on every step moves one unit.
 pub(super) async fn stand(transaction: &Transaction, id: CampaignId, home: i32, rows: i64) -> Result<()> {
     let sql = "insert into campaign_counters (tenant_id, campaign_id, partition, state, n) values ($1, $2, $3, 'pending', $4)";
@@ -240,13 +184,6 @@ async fn finish(transaction: &Transaction, id: CampaignId, home: i32, summary: &
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_in_a_cell_ends_a_copied_row() {
-        let mut out = String::new();
-        escape(&mut out, "a\tb\nc\\N\r");
-        assert_eq!(out, "a\\tb\\nc\\\\N\\r");
-    }
 
     #[test]
     fn placeholders_are_counted_once() {

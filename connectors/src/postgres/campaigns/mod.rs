@@ -5,7 +5,6 @@ mod brake;
 mod control;
 mod create;
 mod funnel;
-mod import;
 mod mapping;
 mod outlook;
 mod retry;
@@ -13,12 +12,12 @@ mod retry;
 use jiff::Timestamp;
 use sluice_schemas::ids::CampaignId;
 
+pub use super::upload::{Import, Refusal};
 pub use approval::{approve, require_from};
 pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
 pub use control::{Action, complete, control, schedule, start_due};
-pub use create::{Created, New, create};
+pub use create::{Created, New, create, create_from_segment};
 pub use funnel::{Funnel, funnel};
-pub use import::{Import, Refusal};
 pub use mapping::{Button, Mapping, Slot};
 pub use outlook::{Beside, PassedOver, beside, passed_over};
 pub use retry::Retry;
@@ -54,6 +53,8 @@ pub struct Campaign {
     pub failure_limit: i32,
     /// Hours of the recipient's day in which it sends: [`sluice_schemas::window::Window`].
     pub window: Option<String>,
+    /// The segment that its audience was taken from, with its expression of then.
+    pub segment: Option<String>,
     /// The campaign whose failed messages it tries again.
     pub retry_of: Option<CampaignId>,
     /// Who approved it.
@@ -82,7 +83,8 @@ const COLUMNS: &str = "id, name, channel, account, template_name, template_langu
     throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit, send_window,
     retry_of, approved_by,
     approved_by is null and state in ('draft', 'scheduled')
-        and audience_size >= coalesce((select approve_from from tenants t where t.id = campaigns.tenant_id), 9223372036854775807)";
+        and audience_size >= coalesce((select approve_from from tenants t where t.id = campaigns.tenant_id), 9223372036854775807),
+    segment";
 
 /// One campaign.
 pub async fn get(transaction: &Transaction, id: CampaignId) -> Result<Campaign> {
@@ -198,5 +200,6 @@ fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
         retry_of: row.try_get::<_, Option<uuid::Uuid>>(21)?.map(CampaignId),
         approved_by: row.try_get(22)?,
         awaits_approval: row.try_get(23)?,
+        segment: row.try_get(24)?,
     })
 }

@@ -2,6 +2,7 @@
 
 mod attention;
 mod campaign;
+mod contacts;
 mod driver;
 mod letters;
 mod numbers;

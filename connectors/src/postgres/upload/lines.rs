@@ -1,12 +1,9 @@
-//! Reading an audience from CSV, forgivingly: a bad line is reported and the good ones go on.
-
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
 
 use phonenumber::country;
 use serde_json::{Map, Value};
 
-use super::Mapping;
 use crate::postgres::{Error, Result};
 
 /// Headers taken for the recipient's column when none is named.
@@ -14,6 +11,8 @@ const RECIPIENT: [&str; 10] =
     ["recipient", "phone", "phone_number", "phone number", "mobile", "telephone", "whatsapp", "wa_id", "number", "to"];
 /// A longer line is a quote that was never closed.
 const MAX_LINE: usize = 64 * 1024;
+/// Columns that are kept when all are.
+const MAX_COLUMNS: usize = 1_000;
 
 /// How to read the file.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +37,7 @@ pub struct Refusal {
 /// One line of the file.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {
-    /// A recipient with the columns that the mapping names.
+    /// A recipient with the columns that are kept.
     Row { recipient: String, variables: Map<String, Value> },
     /// The recipient of an earlier line.
     Duplicate,
@@ -46,20 +45,27 @@ pub(super) enum Line {
     Refused(Refusal),
 }
 
+/// Which columns are kept with each recipient.
+pub(in crate::postgres) enum Columns {
+    /// These, each with whether it must not be empty.
+    Named(Vec<(String, bool)>),
+    /// Every one that has a name.
+    All,
+}
+
 /// The lines of a file.
-pub(super) struct Lines<R: Read> {
+pub(in crate::postgres) struct Lines<R: Read> {
     reader: csv::Reader<BufReader<R>>,
     record: csv::ByteRecord,
     country: Option<country::Id>,
     recipient: usize,
-    /// Name, position, and whether it must not be empty.
-    columns: Vec<(String, usize, bool)>,
+    columns: Vec<Column>,
     seen: HashSet<Box<str>>,
 }
 
 impl<R: Read> Lines<R> {
     /// Reads the header.
-    pub(super) fn new(source: R, import: &Import, mapping: &Mapping) -> Result<Self> {
+    pub(in crate::postgres) fn new(source: R, import: &Import, wanted: &Columns) -> Result<Self> {
         let country = import.country.as_deref().map(country_id).transpose()?;
         let mut source = BufReader::with_capacity(1 << 16, source);
         let head = source.fill_buf().map_err(|error| Error::invalid("audience", format!("cannot be read: {error}")))?;
@@ -70,8 +76,11 @@ impl<R: Read> Lines<R> {
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(source);
         let headers = reader.byte_headers().map_err(|error| Error::invalid("audience", error.to_string()))?;
         let headers: Vec<String> = headers.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
+        if headers.iter().all(String::is_empty) {
+            return Err(Error::invalid("audience", "is empty: its first line names the columns, one of them `phone`"));
+        }
         let recipient = recipient_column(&headers, import.recipient_column.as_deref())?;
-        let columns = columns(&headers, mapping)?;
+        let columns = columns(&headers, recipient, wanted)?;
         Ok(Self { reader, record: csv::ByteRecord::new(), country, recipient, columns, seen: HashSet::new() })
     }
 
@@ -143,22 +152,33 @@ fn recipient_column(headers: &[String], named: Option<&str>) -> Result<usize> {
     })
 }
 
-fn columns(headers: &[String], mapping: &Mapping) -> Result<Vec<(String, usize, bool)>> {
-    let required: HashSet<&str> = mapping.required().collect();
-    let mut names: Vec<&str> = mapping.columns().collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-        .into_iter()
-        .filter_map(|name| match headers.iter().position(|header| header == name) {
-            Some(position) => Some(Ok((name.to_owned(), position, required.contains(name)))),
-            None if required.contains(name) => Some(Err(Error::invalid(
-                "variables",
-                format!("the audience has no column `{name}`; its columns are: {}", headers.join(", ")),
-            ))),
+/// Name, position, and whether it must not be empty.
+type Column = (String, usize, bool);
+
+fn columns(headers: &[String], recipient: usize, wanted: &Columns) -> Result<Vec<Column>> {
+    let named = match wanted {
+        Columns::All => return every(headers, recipient),
+        Columns::Named(named) => named,
+    };
+    named
+        .iter()
+        .filter_map(|(name, required)| match headers.iter().position(|header| header == name) {
+            Some(position) => Some(Ok((name.clone(), position, *required))),
+            None if *required => {
+                let detail = format!("the audience has no column `{name}`; its columns are: {}", headers.join(", "));
+                Some(Err(Error::invalid("variables", detail)))
+            }
             None => None,
         })
         .collect()
+}
+
+fn every(headers: &[String], recipient: usize) -> Result<Vec<Column>> {
+    if headers.len() > MAX_COLUMNS {
+        return Err(Error::invalid("audience", format!("has {} columns; up to {MAX_COLUMNS} can be kept", headers.len())));
+    }
+    let named = headers.iter().enumerate().filter(|(position, name)| *position != recipient && !name.is_empty());
+    Ok(named.map(|(position, name)| (name.clone(), position, false)).collect())
 }
 
 /// Phone digits as Meta takes them, or a business-scoped user id.
@@ -223,15 +243,18 @@ fn mask(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str, country: Option<&str>, mapping: Value) -> Vec<Line> {
+    fn named(columns: &[&str]) -> Columns {
+        Columns::Named(columns.iter().map(|name| ((*name).to_owned(), true)).collect())
+    }
+
+    fn read(text: &str, country: Option<&str>, columns: &[&str]) -> Vec<Line> {
         let import = Import { country: country.map(str::to_owned), recipient_column: None };
-        let mapping = serde_json::from_value(mapping).unwrap();
-        let mut lines = Lines::new(text.as_bytes(), &import, &mapping).unwrap();
+        let mut lines = Lines::new(text.as_bytes(), &import, &named(columns)).unwrap();
         std::iter::from_fn(|| lines.next().unwrap()).collect()
     }
 
     fn refusal(text: &str, country: Option<&str>) -> (u64, String) {
-        match read(text, country, serde_json::json!({})).pop() {
+        match read(text, country, &[]).pop() {
             Some(Line::Refused(refusal)) => (refusal.line, refusal.reason),
             other => panic!("{other:?}"),
         }
@@ -240,7 +263,7 @@ mod tests {
     #[test]
     fn good_lines_go_on_past_bad_ones() {
         let text = "name,phone\nAna,+1 555 010 0001\nBen,12\n,+15550100002\nEva,+1 (555) 010-0003,extra\n,,\n";
-        let lines = read(text, Some("US"), serde_json::json!({"body": ["name"]}));
+        let lines = read(text, Some("US"), &["name"]);
         let kinds: Vec<_> = lines
             .iter()
             .map(|line| match line {
@@ -255,7 +278,7 @@ mod tests {
     #[test]
     fn the_same_number_written_differently_is_one_recipient() {
         let text = "phone\n+15550100001\n001 555 010 0001\n(555) 010-0001\n'+1-555-010-0001\n";
-        let lines = read(text, Some("us"), serde_json::json!({}));
+        let lines = read(text, Some("us"), &[]);
         assert_eq!(lines.iter().filter(|line| matches!(line, Line::Row { .. })).count(), 1);
         assert_eq!(lines.iter().filter(|line| **line == Line::Duplicate).count(), 3);
     }
@@ -263,7 +286,7 @@ mod tests {
     #[test]
     fn semicolons_tabs_quotes_and_a_byte_order_mark_are_taken_as_meant() {
         for text in ["\u{feff}Phone;name\n+15550100001;\"Luz; Ana\"\n", "name\tphone\nLuz; Ana\t+15550100001\n"] {
-            let lines = read(text, None, serde_json::json!({"body": ["name"]}));
+            let lines = read(text, None, &["name"]);
             assert_eq!(
                 lines,
                 [Line::Row { recipient: "15550100001".into(), variables: Map::from_iter([("name".to_owned(), Value::from("Luz; Ana"))]) }]
@@ -272,8 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn every_column_that_has_a_name_is_kept_when_none_is_named() {
+        let import = Import::default();
+        let mut lines = Lines::new("name,phone,,city\nAna,+15550100001,x,Recife\n".as_bytes(), &import, &Columns::All).unwrap();
+        let Some(Line::Row { variables, .. }) = lines.next().unwrap() else { panic!("a row") };
+        assert_eq!(Value::Object(variables), serde_json::json!({"name": "Ana", "city": "Recife"}));
+        let wide = format!("phone{}\n", ",x".repeat(MAX_COLUMNS));
+        assert!(Lines::new(wide.as_bytes(), &import, &Columns::All).err().unwrap().to_string().contains("1001 columns"));
+    }
+
+    #[test]
     fn a_range_that_the_tables_do_not_know_is_taken() {
-        let lines = read("phone\n+15550110001\n", None, serde_json::json!({}));
+        let lines = read("phone\n+15550110001\n", None, &[]);
         assert!(matches!(&lines[..], [Line::Row { recipient, .. }] if recipient == "15550110001"));
     }
 
@@ -288,10 +321,9 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_named_with_those_there_are() {
-        let mapping = serde_json::from_value(serde_json::json!({"body": ["first"]})).unwrap();
-        let error = Lines::new("phone,name\n".as_bytes(), &Import::default(), &mapping).err().unwrap().to_string();
+        let error = Lines::new("phone,name\n".as_bytes(), &Import::default(), &named(&["first"])).err().unwrap().to_string();
         assert!(error.contains("`first`") && error.contains("phone, name"), "{error}");
-        let error = Lines::new("a,b\n".as_bytes(), &Import::default(), &Mapping::default()).err().unwrap().to_string();
+        let error = Lines::new("a,b\n".as_bytes(), &Import::default(), &Columns::All).err().unwrap().to_string();
         assert!(error.contains("a, b"), "{error}");
     }
 
