@@ -45,11 +45,17 @@ async fn main() -> Result<()> {
         history(&session).await?;
     }
     let producer = Producer::new(&kafka, Duration::from_secs(5))?;
-    let state = State::new(Options::default(), &kafka, pool.clone(), Some(session), producer, Codecs::unregistered());
+    let state = State::new(Options::default(), &kafka, pool.clone(), Some(session), producer, Codecs::unregistered(), forecast);
     tokio::spawn(play(state.clone(), pool));
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("http://acme.localhost:{port}  ana@example.com  demonstration");
     Ok(axum::serve(listener, router(state)).await?)
+}
+
+/// Without a pipeline there is no schedule: as fast as the number sends.
+fn forecast(plan: &campaigns::Plan) -> campaigns::Forecast {
+    let finish = plan.start.plus(plan.share.messages * 1_000 / plan.rate.max(1));
+    campaigns::Forecast { finish, curve: vec![(finish, plan.share.messages)] }
 }
 
 async fn configure(pool: &Pool) -> Result<()> {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use sluice_connectors::kafka::producer::Producer;
 use sluice_connectors::postgres::Pool;
+use sluice_connectors::postgres::campaigns::{Forecast, Plan};
 use sluice_connectors::scylla::Session;
 use sluice_schemas::codec::Codecs;
 
@@ -10,6 +11,9 @@ use crate::data::rates::Rates;
 use crate::data::travel;
 use crate::live::{Hub, replay};
 use crate::{Options, Stages};
+
+/// Plays a plan to its end. The schedule is the pipeline's, which this package does not see.
+pub type Forecaster = fn(&Plan) -> Forecast;
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub struct State {
     pub stages: Stages,
     /// Settled units of each campaign over the last minutes.
     pub(crate) rates: Arc<Rates>,
+    /// Plays a campaign's plan on the ledger's own schedule.
+    pub(crate) forecast: Forecaster,
     /// Failed logins.
     pub(crate) logins: Arc<Throttle>,
 }
@@ -49,6 +55,7 @@ impl State {
         history: Option<Session>,
         producer: Producer,
         codecs: Codecs,
+        forecast: Forecaster,
     ) -> Self {
         Self {
             options: Arc::new(options),
@@ -62,6 +69,7 @@ impl State {
             hub: Hub::default(),
             stages: Stages::default(),
             rates: Arc::default(),
+            forecast,
             logins: Arc::default(),
         }
     }

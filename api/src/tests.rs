@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use sluice_connectors::kafka::producer::Producer;
+use sluice_connectors::postgres::campaigns::Forecast;
 use sluice_connectors::{kafka, postgres};
 use sluice_schemas::codec::Codecs;
 use tower::ServiceExt;
@@ -18,7 +19,10 @@ fn app() -> axum::Router {
     let kafka = kafka::Options { brokers: NOWHERE.into(), ..kafka::Options::default() };
     let pool = postgres::Pool::new(&postgres::Options::at(&format!("postgres://{NOWHERE}/sluice"))).expect("pool");
     let producer = Producer::new(&kafka, Duration::from_millis(100)).expect("producer");
-    router(State::new(Options::default(), &kafka, pool, None, producer, Codecs::unregistered()))
+    router(State::new(Options::default(), &kafka, pool, None, producer, Codecs::unregistered(), |plan| Forecast {
+        finish: plan.start,
+        curve: Vec::new(),
+    }))
 }
 
 async fn send(request: Request<Body>) -> (StatusCode, HeaderMap, String) {

@@ -15,10 +15,10 @@ use crate::auth::Role;
 use crate::data::campaigns::{self, New};
 use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
-use crate::data::{contacts, figures, idempotency};
+use crate::data::{contacts, figures, forecast, idempotency};
 use crate::error::Field;
 use crate::upload::Form;
-use crate::view::{Campaign, CampaignState, Clock, Number, Page, Refusal, Segment};
+use crate::view::{Campaign, CampaignState, Clock, Forecast, Number, Page, Refusal, Segment};
 
 #[derive(Template)]
 #[template(path = "campaigns.html")]
@@ -177,6 +177,24 @@ pub(super) async fn recipients(
     let name = format!("attachment; filename=\"campaign-{id}{}.csv\"", filter.state.as_ref().map(|s| format!("-{s}")).unwrap_or_default());
     let body = outcomes::csv(&app, &person.actor, id, filter).await?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "dry_run.html")]
+struct DryRunPage {
+    shell: Shell,
+    c: Campaign,
+    f: Forecast,
+    clock: Clock,
+}
+
+pub(super) async fn dry_run(State(app): State<crate::State>, person: Person, Path(id): Path<Uuid>) -> Result<Response, Failed> {
+    page(&DryRunPage {
+        shell: Shell::new(&person, "/campaigns"),
+        c: campaigns::get(&app, &person.actor, id).await?,
+        f: forecast::forecast(&app, &person.actor, id, None).await?,
+        clock: person.clock,
+    })
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ pub mod campaigns;
 pub mod commands;
 pub mod contacts;
 pub mod figures;
+pub mod forecast;
 pub mod history;
 pub mod idempotency;
 pub mod letters;

@@ -10,12 +10,12 @@ use super::extract::{Path, Query};
 use crate::Error;
 use crate::auth::Actor;
 use crate::data::campaigns::{self, New};
-use crate::data::idempotency;
 use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
+use crate::data::{forecast, idempotency};
 use crate::error::Problem;
 use crate::upload::Form;
-use crate::view::{Campaign, Page, Recipient, Refusal};
+use crate::view::{Campaign, Forecast, Page, Recipient, Refusal};
 
 /// Largest JSON body; longer lists come as multipart, which is read as it arrives.
 const JSON_BYTES: usize = 32 * 1024 * 1024;
@@ -101,6 +101,29 @@ pub(super) async fn recipients_csv(
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], outcomes::csv(&app, &actor, id, filter).await?).into_response())
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct At {
+    /// When it would start, RFC 3339; when it is scheduled for, or now, when left out.
+    at: Option<String>,
+}
+
+/// How the campaign would go: when it is over, what it costs, whom it passes over. Sends nothing. Takes the role admin.
+#[utoipa::path(get, path = "/campaigns/{id}/forecast", tag = "campaigns", params(("id" = Uuid, Path), At), responses(
+    (status = 200, body = Forecast),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn forecast(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Query(at): Query<At>,
+) -> Result<Answer<Forecast>, Error> {
+    let wrong = |_| Error::field("at", "`at` is a time as 2026-11-27T09:00:00Z");
+    let at = at.at.as_deref().map(str::parse).transpose().map_err(wrong)?;
+    Ok(Answer(forecast::forecast(&app, &actor, id, at).await?))
 }
 
 /// Makes a draft of those recipients whose messages failed, less those that an earlier retry of this campaign has. Only of a campaign

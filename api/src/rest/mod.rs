@@ -57,6 +57,7 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(campaigns::refusals))
         .routes(routes!(campaigns::recipients))
         .routes(routes!(campaigns::recipients_csv))
+        .routes(routes!(campaigns::forecast))
         .routes(routes!(campaigns::retry))
         .routes(routes!(campaigns::control))
         .routes(routes!(contacts::list))

@@ -5,6 +5,7 @@ mod campaign;
 mod contact;
 mod conversation;
 mod figures;
+mod forecast;
 mod letter;
 mod opt_outs;
 mod quote;
@@ -17,6 +18,7 @@ pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, 
 pub use contact::{Contact, ContactImport, Segment};
 pub use conversation::{Conversation, Direction, Message, Window};
 pub use figures::{Health, Number, Stage, Template, Today};
+pub use forecast::{Cost, Forecast, PassedOver, Point};
 pub use letter::{DeadLetter, KeptRecord, LetterDecision, LetterGroup, Settled};
 pub use opt_outs::OptOut;
 pub use quote::{Line, Money, Quote, lines};

@@ -17,6 +17,7 @@ mod output;
 mod partition;
 mod price;
 mod quarantine;
+mod rates;
 mod refusals;
 mod replay;
 mod segment;
@@ -64,6 +65,9 @@ pub enum Verb {
     /// Makes, starts, stops and watches campaigns
     #[command(after_help = "Example: sluice campaign status --tenant acme 0198c0de-0000-7000-8000-000000000001 --watch")]
     Campaign(Box<campaign::Args>),
+    /// What messages cost, for the dry run
+    #[command(after_help = "Example: sluice rates import --tenant acme rates.csv")]
+    Rates(rates::Args),
     /// Reads contacts from files, shows them, and takes imports back
     #[command(after_help = "Example: sluice contact import --tenant acme --csv people.csv --country BR")]
     Contact(Box<contact::Args>),
@@ -107,6 +111,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Price(args) => price::run(config, args).await,
         Verb::Send(args) => send::run(*args).await,
         Verb::Campaign(args) => campaign::run(config, *args).await,
+        Verb::Rates(args) => rates::run(config, args).await,
         Verb::Contact(args) => contact::run(config, *args).await,
         Verb::Segment(args) => segment::run(config, args).await,
         Verb::Tap(args) => tap::run(config, args).await,

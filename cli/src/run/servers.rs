@@ -49,6 +49,7 @@ pub async fn api(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
         parts.history.clone(),
         parts.producer.clone(),
         parts.codecs.clone(),
+        sluice_pipeline::stages::ledger::dry_run::forecast,
     );
     live::start(parts, &state, running)?;
     let server = serve(parts.config.api.listen, sluice_api::router(state), running.cancel.clone()).await?;

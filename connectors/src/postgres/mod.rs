@@ -21,6 +21,7 @@ mod options;
 pub mod outbox;
 mod pool;
 pub mod quotes;
+pub mod rates;
 pub mod retention;
 mod role;
 pub mod seal;

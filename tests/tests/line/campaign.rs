@@ -128,6 +128,10 @@ fn a_dry_run_says_whom_it_passes_over_and_when_it_is_over_and_sends_nothing() {
     let found = dry(&[]).expect("a dry run").swap_remove(0);
     let counts = [&found["recipients"], &found["messages"], &found["passed_over"]["opted_out"]];
     assert_eq!(counts, [&json!(2), &json!(1), &json!(1)], "{found}");
+    let shown = system.api_get(&format!("/api/v1/campaigns/{id}/forecast?at=2100-01-01T00:00:00Z")).expect("a forecast");
+    let facts = [&shown["messages"], &shown["recipients"], &shown["passed_over"][0]["reason"], &shown["costs"][0]["country"]];
+    assert_eq!(facts, [&json!(1), &json!(2), &json!("want no offers"), &json!("US")], "{shown}");
+    assert!(shown["remarks"].as_array().is_some_and(|said| said.iter().any(|said| said.to_string().contains("no price"))), "{shown}");
     let at_once = dry(&["--at", "2100-01-01T00:00:00Z", "--finish-by", "2100-01-01T00:00:01Z"]);
     assert!(at_once.is_ok(), "one message is over at once");
     let missed = dry(&["--at", "2100-01-01T00:00:01Z", "--finish-by", "2100-01-01T00:00:00Z"]).expect_err("too late").to_string();

@@ -4,9 +4,10 @@ mod approval;
 mod brake;
 mod control;
 mod create;
+mod forecast;
 mod funnel;
 mod mapping;
-mod outlook;
+mod passed;
 mod retry;
 
 use jiff::Timestamp;
@@ -17,9 +18,11 @@ pub use approval::{approve, require_from};
 pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
 pub use control::{Action, complete, control, schedule, start_due};
 pub use create::{Created, New, create, create_from_segment};
+pub use forecast::{Forecast, Outlook, Plan, Share, outlook};
 pub use funnel::{Funnel, funnel};
 pub use mapping::{Button, Mapping, Slot};
-pub use outlook::{Beside, PassedOver, beside, passed_over};
+pub use passed::{Beside, PassedOver};
+use passed::{beside, passed_over};
 pub use retry::Retry;
 
 use super::{Error, Result, Transaction};

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use sluice_schemas::ids::{CampaignId, SendId};
+use sluice_connectors::postgres::campaigns::{Forecast, Plan, Share};
+use sluice_schemas::ids::SendId;
 use sluice_schemas::record::Lane;
 use sluice_schemas::time::Millis;
 
@@ -15,41 +16,6 @@ use super::schedule::{Item, Schedule};
 const WAITING: i64 = 5_000;
 /// Points of the curve at most.
 const POINTS: i64 = 100;
-
-/// A campaign's messages and its own limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
-    /// Which one.
-    pub campaign: CampaignId,
-    /// Messages that are still to be sent.
-    pub messages: i64,
-    /// Messages per second; 0 for no limit of its own.
-    pub throttle: i32,
-}
-
-/// What is to be tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The number's messages per second, in and out together.
-    pub rate: i64,
-    /// When it starts.
-    pub start: Millis,
-    /// Until Meta answers, milliseconds.
-    pub answer_ms: i64,
-    /// The campaign in question, …
-    pub share: Share,
-    /// … and those that run on the same number.
-    pub beside: Vec<Share>,
-}
-
-/// How it will go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Forecast {
-    /// When the last message leaves; the start when there is none.
-    pub finish: Millis,
-    /// Messages that have left by a moment, at most 101 points.
-    pub curve: Vec<(Millis, i64)>,
-}
 
 /// Plays the plan to its end.
 pub fn forecast(plan: &Plan) -> Forecast {
@@ -158,6 +124,8 @@ impl<'a> Run<'a> {
 
 #[cfg(test)]
 mod tests {
+    use sluice_schemas::ids::CampaignId;
+
     use super::*;
 
     fn share(n: u8, messages: i64, throttle: i32) -> Share {

@@ -35,6 +35,13 @@ fn a_campaign_goes_from_its_file_to_its_report() {
     browser.screenshot("campaign-2-draft");
 
     let path = browser.value("location.pathname").as_str().expect("a path").to_owned();
+    let rates = system.keep("rates.csv", "country,category,price,currency\nUS,UTILITY,0.004,USD\n*,UTILITY,0.01,USD\n").expect("a file");
+    system.sluice(&["rates", "import", "--tenant", "acme", &rates]).expect("prices");
+    browser.click("//a[contains(@href, '/dry-run')]");
+    browser.eventually("the forecast", || browser.text("main").contains("0.48 USD").then_some(()));
+    assert_eq!(browser.value("document.querySelector('.curve polyline').getAttribute('points').split(' ').pop()"), "1000.0,0.0");
+    live(&browser);
+    browser.screenshot("campaign-2-dry-run");
     let (other, _) = second(&system);
     other.open(&format!("{console}{path}"));
     other.click("//form[contains(@action, '/approve')]//button");

@@ -28,8 +28,14 @@ impl PassedOver {
     }
 }
 
-/// Looks through the audience of a campaign from row `from` on, a page at a time.
-pub async fn passed_over(transaction: &Transaction, campaign: &Campaign, home: i32, from: i64) -> Result<PassedOver> {
+/// Looks through the audience of a campaign from row `from` on, a page at a time, and counts the others by country.
+pub(super) async fn passed_over(
+    transaction: &Transaction,
+    campaign: &Campaign,
+    home: i32,
+    from: i64,
+    countries: &mut BTreeMap<String, i64>,
+) -> Result<PassedOver> {
     let mut found = PassedOver::default();
     let mut next = from;
     loop {
@@ -47,9 +53,22 @@ pub async fn passed_over(transaction: &Transaction, campaign: &Campaign, home: i
                 *found.empty.entry(column).or_default() += 1;
             } else if out.contains(&row.recipient) {
                 found.opted_out += 1;
+            } else {
+                *countries.entry(country(&row.recipient)).or_default() += 1;
             }
         }
     }
+}
+
+/// ISO 3166 by the number's digits; `unknown` for a user id. Where several countries share a code and the digits do not tell which it
+/// is, the main one counts.
+fn country(recipient: &str) -> String {
+    let number = phonenumber::parse(None, format!("+{recipient}")).ok();
+    let country = number.and_then(|number| {
+        let main = || phonenumber::metadata::DATABASE.by_code(&number.country().code())?.first().map(|main| main.id().to_owned());
+        number.country().id().map(|id| format!("{id:?}")).or_else(main)
+    });
+    country.unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// A campaign that runs, with what it has still to send.
@@ -66,7 +85,7 @@ pub struct Beside {
 }
 
 /// Campaigns that run on the number of `campaign`, itself left out.
-pub async fn beside(transaction: &Transaction, campaign: &Campaign) -> Result<Vec<Beside>> {
+pub(super) async fn beside(transaction: &Transaction, campaign: &Campaign) -> Result<Vec<Beside>> {
     let sql = "select c.id, c.name, c.throttle, coalesce(sum(n.n) filter (where n.state in ('pending', 'planned')), 0)::bigint
                from campaigns c left join campaign_counters n on n.tenant_id = c.tenant_id and n.campaign_id = c.id
                where c.tenant_id = $1 and c.channel = $2 and c.account = $3 and c.state = 'running' and c.id <> $4
@@ -77,4 +96,15 @@ pub async fn beside(transaction: &Transaction, campaign: &Campaign) -> Result<Ve
     let params: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
         &[&transaction.tenant()?.0, &campaign.channel, &campaign.account, &campaign.id.0];
     transaction.query(sql, params).await?.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::country;
+
+    #[test]
+    fn the_digits_tell_the_country() {
+        let told = ["5511955501001", "4915550101", "12505550100", "15550100001", "US.134abc", "999123456"].map(country);
+        assert_eq!(told, ["BR", "DE", "CA", "US", "unknown", "unknown"]);
+    }
 }
