@@ -16,6 +16,7 @@ use sluice_connectors::postgres::{Pool, campaigns, config, tenants, users};
 use sluice_connectors::scylla::{Direction, MessageRow, Session, Step, StepRow, Write};
 use sluice_connectors::{kafka, postgres, scylla};
 use sluice_schemas::codec::Codecs;
+use sluice_schemas::forecast::{Forecast, Plan};
 use sluice_schemas::ids::{ConversationId, QuoteId, TenantId, TraceId};
 use sluice_schemas::record::SendState;
 use sluice_schemas::time::Millis;
@@ -53,9 +54,9 @@ async fn main() -> Result<()> {
 }
 
 /// Without a pipeline there is no schedule: as fast as the number sends.
-fn forecast(plan: &campaigns::Plan) -> campaigns::Forecast {
+fn forecast(plan: &Plan) -> Forecast {
     let finish = plan.start.plus(plan.share.messages * 1_000 / plan.rate.max(1));
-    campaigns::Forecast { finish, curve: vec![(finish, plan.share.messages)] }
+    Forecast { finish, curve: vec![(finish, plan.share.messages)] }
 }
 
 async fn configure(pool: &Pool) -> Result<()> {

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use sluice_connectors::kafka::producer::Producer;
 use sluice_connectors::postgres::Pool;
-use sluice_connectors::postgres::campaigns::{Forecast, Plan};
 use sluice_connectors::scylla::Session;
 use sluice_schemas::codec::Codecs;
+use sluice_schemas::forecast::{Forecast, Plan};
 
 use crate::auth::throttle::Throttle;
 use crate::data::rates::Rates;

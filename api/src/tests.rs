@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use sluice_connectors::kafka::producer::Producer;
-use sluice_connectors::postgres::campaigns::Forecast;
 use sluice_connectors::{kafka, postgres};
 use sluice_schemas::codec::Codecs;
+use sluice_schemas::forecast::Forecast;
 use tower::ServiceExt;
 
 use crate::{Options, State, router};

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod command;
 pub mod compatibility;
 pub mod failpoint;
+pub mod forecast;
 pub mod ids;
 pub mod meta;
 pub mod record;

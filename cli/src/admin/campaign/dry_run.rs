@@ -5,9 +5,10 @@ use std::time::Instant;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_connectors::postgres::campaigns::{self, Forecast, Outlook};
+use sluice_connectors::postgres::campaigns::{self, Outlook};
 use sluice_connectors::postgres::{Pool, rates};
 use sluice_pipeline::stages::ledger::dry_run::forecast;
+use sluice_schemas::forecast::Forecast;
 
 use super::super::output::Form;
 use super::Which;

@@ -18,7 +18,7 @@ pub use approval::{approve, require_from};
 pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
 pub use control::{Action, complete, control, schedule, start_due};
 pub use create::{Created, New, create, create_from_segment};
-pub use forecast::{Forecast, Outlook, Plan, Share, outlook};
+pub use forecast::{Outlook, outlook};
 pub use funnel::{Funnel, funnel};
 pub use mapping::{Button, Mapping, Slot};
 pub use passed::{Beside, PassedOver};

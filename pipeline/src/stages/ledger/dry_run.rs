@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use sluice_connectors::postgres::campaigns::{Forecast, Plan, Share};
+use sluice_schemas::forecast::{Forecast, Plan, Share};
 use sluice_schemas::ids::SendId;
 use sluice_schemas::record::Lane;
 use sluice_schemas::time::Millis;
