@@ -14,6 +14,7 @@ mod numbers;
 mod opt_outs;
 mod page;
 mod person;
+mod replays;
 mod stages;
 
 use axum::Router;
@@ -58,6 +59,9 @@ pub(crate) fn router() -> Router<State> {
         .route("/dead-letters", get(letters::list))
         // One word names a letter or, posted to, what is done: a letter's place has a colon, an action has none.
         .route("/dead-letters/{id}", get(letters::show).post(letters::act))
+        .route("/replays", get(replays::list).post(replays::ask))
+        .route("/replays/{id}", get(replays::show))
+        .route("/replays/{id}/{verb}", post(replays::control))
         .route("/numbers", get(numbers::show))
         .route("/stages", get(stages::show))
         .route("/live", get(live::stream))

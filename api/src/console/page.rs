@@ -62,6 +62,7 @@ impl Shell {
             ("/attention", "Attention", 0),
             ("/stages", "Stages", 0),
             ("/dead-letters", "Dead letters", 0),
+            ("/replays", "Replays", 0),
         ];
         entries.map(|(href, label, count)| Entry { href, label, current: href == self.here, count }).into()
     }

@@ -15,6 +15,7 @@ pub mod outcomes;
 pub mod paging;
 pub mod quotes;
 pub mod rates;
+pub mod replays;
 pub mod travel;
 pub mod upload;
 

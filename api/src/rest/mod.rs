@@ -11,6 +11,7 @@ mod letters;
 mod messages;
 mod opt_outs;
 mod quotes;
+mod replays;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -86,6 +87,10 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(letters::list, letters::settle))
         .routes(routes!(letters::groups))
         .routes(routes!(letters::get))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get))
+        .routes(routes!(replays::differences))
+        .routes(routes!(replays::control))
         .routes(routes!(figures::stages))
         .routes(routes!(figures::numbers))
         .routes(routes!(figures::templates))

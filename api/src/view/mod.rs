@@ -10,6 +10,7 @@ mod letter;
 mod opt_outs;
 mod quote;
 mod recipient;
+mod replay;
 mod sent;
 mod time;
 
@@ -23,6 +24,7 @@ pub use letter::{DeadLetter, KeptRecord, LetterDecision, LetterGroup, Settled};
 pub use opt_outs::OptOut;
 pub use quote::{Line, Money, Quote, lines};
 pub use recipient::Recipient;
+pub use replay::{Changed, Difference, Replay};
 pub use sent::{Course, Sent, Step};
 pub use time::{Clock, Moment, duration};
 

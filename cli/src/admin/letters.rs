@@ -76,7 +76,7 @@ pub async fn run(bench: &Bench, plan: &Plan, filter: &Filter, command: Command, 
 }
 
 /// Why there is nothing to do, and what is still there.
-fn nothing(plan: &Plan, filter: &Filter) -> String {
+pub fn nothing(plan: &Plan, filter: &Filter) -> String {
     let settled = match plan.settled {
         0 => String::new(),
         n => format!("; {n} that fit were redriven or dropped before"),
@@ -92,7 +92,7 @@ fn nothing(plan: &Plan, filter: &Filter) -> String {
 }
 
 /// The plan for people.
-fn lines(plan: &Plan, command: Command) -> Vec<String> {
+pub fn lines(plan: &Plan, command: Command) -> Vec<String> {
     let span = |ms: i64| timestamp(ms).unwrap_or_default();
     let mut lines: Vec<String> = plan
         .groups
@@ -127,14 +127,16 @@ fn effect(topic: &str, answer_late: bool) -> &'static str {
     }
 }
 
-fn shown(plan: &Plan) -> Value {
+/// The plan for programs.
+pub fn shown(plan: &Plan) -> Value {
     json!({
         "records": plan.records(), "groups": plan.groups, "resent": plan.resent, "refused": plan.refused, "settled": plan.settled,
         "expected_seconds": plan.expected_seconds(),
     })
 }
 
-fn said(report: &Report, command: Command) -> String {
+/// The report for people.
+pub fn said(report: &Report, command: Command) -> String {
     let done = if matches!(command, Command::Drop) { "dropped" } else { "redriven" };
     let refused: u64 = report.refused.values().sum();
     let open = if refused > 0 { format!(", {refused} stay open") } else { String::new() };

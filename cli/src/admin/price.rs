@@ -66,7 +66,7 @@ pub fn read(file: &Path, consequence: &str) -> Result<Value, Failure> {
 }
 
 /// What is wrong with a catalog, field by field.
-fn check(value: &Value) -> Result<(), Vec<String>> {
+pub fn check(value: &Value) -> Result<(), Vec<String>> {
     let catalog: Catalog = serde_json::from_value(value.clone()).map_err(|e| vec![e.to_string()])?;
     catalog.validate().map_err(|problems| problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect())
 }

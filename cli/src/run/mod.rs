@@ -9,6 +9,7 @@ mod effects;
 mod live;
 mod measure;
 mod parts;
+mod replays;
 mod servers;
 mod tables;
 mod upkeep;

@@ -1,5 +1,5 @@
-//! What Postgres wants done by the clock: records published, campaigns started, rows removed that are over, and what waits for a person
-//! counted.
+//! What Postgres wants done by the clock: records published, campaigns started, rows removed that are over, what waits for a person
+//! counted, and replays done that were asked for.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use sluice_pipeline::effects::outbox::Outbox;
 use sluice_schemas::record::HoldScope;
 use tokio_util::sync::CancellationToken;
 
-use super::{Parts, Running};
+use super::{Parts, Running, replays};
 use crate::exit::Failure;
 
 /// Pause between looks into the outbox: how soon an edit reaches the chains.
@@ -45,7 +45,7 @@ pub fn start(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
     running.task(tend_campaigns(pool.clone(), running.cancel.clone()));
     running.task(clear(pool.clone(), running.cancel.clone()));
     running.task(count(pool, running.cancel.clone()));
-    Ok(())
+    replays::start(parts, running)
 }
 
 async fn publish(outbox: Outbox, readiness: Readiness, cancel: CancellationToken) {

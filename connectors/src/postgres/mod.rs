@@ -22,6 +22,7 @@ pub mod outbox;
 mod pool;
 pub mod quotes;
 pub mod rates;
+pub mod replays;
 pub mod retention;
 mod role;
 pub mod seal;

@@ -1,9 +1,10 @@
 //! `sluice replay`: plan → confirm → progress → report. One file a kind.
 
+pub mod reading;
 mod rebuild;
 mod redrive;
 mod report;
-mod shadow;
+pub mod shadow;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,6 +7,7 @@ mod driver;
 mod letters;
 mod numbers;
 mod opt_outs;
+mod replays;
 
 use std::collections::BTreeSet;
 
