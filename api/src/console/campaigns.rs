@@ -15,10 +15,10 @@ use crate::auth::Role;
 use crate::data::campaigns::{self, New};
 use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
-use crate::data::{contacts, figures, forecast, idempotency};
+use crate::data::{contacts, figures, forecast, idempotency, trial};
 use crate::error::Field;
 use crate::upload::Form;
-use crate::view::{Campaign, CampaignState, Clock, Forecast, Number, Page, Refusal, Segment};
+use crate::view::{Campaign, CampaignState, Clock, Forecast, Number, Page, Refusal, Segment, Trial};
 
 #[derive(Template)]
 #[template(path = "campaigns.html")]
@@ -47,6 +47,8 @@ struct CampaignPage {
     shell: Shell,
     c: Campaign,
     refusals: Vec<Refusal>,
+    /// Before it starts: its first messages.
+    first: Vec<Trial>,
     clock: Clock,
     key: Uuid,
     /// Whether whoever looks may approve it.
@@ -56,13 +58,29 @@ struct CampaignPage {
     may_manage: bool,
 }
 
-pub(super) async fn show(State(app): State<crate::State>, person: Person, Path(id): Path<Uuid>) -> Result<Response, Failed> {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct After {
+    tried: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    Query(after): Query<After>,
+) -> Result<Response, Failed> {
     let c = campaigns::get(&app, &person.actor, id).await?;
     let refusals = if c.refused > 0 { campaigns::refusals(&app, &person.actor, id, 0).await? } else { Vec::new() };
+    let unstarted = matches!(c.state, CampaignState::Draft | CampaignState::Scheduled) && c.funnel.audience > 0;
+    let first = if unstarted && manages(&person) { trial::first(&app, &person.actor, id).await? } else { Vec::new() };
     let moving = c.state == CampaignState::Running || (c.funnel.in_flight + c.funnel.unknown > 0);
+    let mut shell = Shell::new(&person, "/campaigns");
+    shell.notice = after.tried.map(|_| "The trial is on its way. It counts in no funnel.".to_owned());
     page(&CampaignPage {
-        shell: Shell::new(&person, "/campaigns"),
+        shell,
         refusals,
+        first,
         key: Uuid::now_v7(),
         may_approve: c.awaits_approval && manages(&person) && c.created_by != person.actor.name,
         moving,
@@ -177,6 +195,24 @@ pub(super) async fn recipients(
     let name = format!("attachment; filename=\"campaign-{id}{}.csv\"", filter.state.as_ref().map(|s| format!("-{s}")).unwrap_or_default());
     let body = outcomes::csv(&app, &person.actor, id, filter).await?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Tried {
+    key: String,
+    to: String,
+}
+
+pub(super) async fn test(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    axum::Form(form): axum::Form<Tried>,
+) -> Result<Response, Failed> {
+    let key = &form.key;
+    let work = async { Ok((StatusCode::ACCEPTED, trial::send(&app, &person.actor, id, &form.to, key).await?)) };
+    idempotency::once(&app, &person.actor, &format!("console/campaigns/{id}/test"), key, form.to.as_bytes(), work).await?;
+    Ok(Redirect::to(&format!("/campaigns/{id}?tried=1")).into_response())
 }
 
 #[derive(Template)]

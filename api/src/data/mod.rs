@@ -17,6 +17,7 @@ pub mod quotes;
 pub mod rates;
 pub mod replays;
 pub mod travel;
+pub mod trial;
 pub mod upload;
 
 use sluice_connectors::postgres;

@@ -12,10 +12,10 @@ use crate::auth::Actor;
 use crate::data::campaigns::{self, New};
 use crate::data::outcomes::{self, Again, Filter};
 use crate::data::paging::Paging;
-use crate::data::{forecast, idempotency};
+use crate::data::{forecast, idempotency, trial};
 use crate::error::Problem;
 use crate::upload::Form;
-use crate::view::{Campaign, Forecast, Page, Recipient, Refusal};
+use crate::view::{Campaign, Forecast, Page, Recipient, Refusal, Sent, Trial};
 
 /// Largest JSON body; longer lists come as multipart, which is read as it arrives.
 const JSON_BYTES: usize = 32 * 1024 * 1024;
@@ -124,6 +124,43 @@ pub(super) async fn forecast(
     let wrong = |_| Error::field("at", "`at` is a time as 2026-11-27T09:00:00Z");
     let at = at.at.as_deref().map(str::parse).transpose().map_err(wrong)?;
     Ok(Answer(forecast::forecast(&app, &actor, id, at).await?))
+}
+
+/// What the campaign's first recipients would see. Takes the role admin.
+#[utoipa::path(get, path = "/campaigns/{id}/preview", tag = "campaigns", params(("id" = Uuid, Path)), responses(
+    (status = 200, body = Page<Trial>),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn preview(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Page<Trial>>, Error> {
+    Ok(Answer(Page { data: trial::first(&app, &actor, id).await?, next_cursor: None }))
+}
+
+/// Whom a trial goes to.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct To {
+    /// Telephone number with country code.
+    to: String,
+}
+
+/// Sends the first recipient's message to somebody who tries it; it counts in no funnel. Takes the role admin.
+#[utoipa::path(post, path = "/campaigns/{id}/test", tag = "campaigns", request_body = To,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header, description = "one per intended message")),
+    responses(
+        (status = 202, body = Sent),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn test(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Result<(StatusCode, Answer<Sent>), Error> {
+    let super::extract::Json(To { to }) = super::extract::Json::from_bytes(&body)?;
+    let key = idempotency::key(&headers)?;
+    let work = async { Ok((StatusCode::ACCEPTED, trial::send(&app, &actor, id, &to, &key).await?)) };
+    let (status, sent) = idempotency::once(&app, &actor, &format!("campaigns/{id}/test"), &key, &body, work).await?;
+    Ok((status, Answer(sent)))
 }
 
 /// Makes a draft of those recipients whose messages failed, less those that an earlier retry of this campaign has. Only of a campaign

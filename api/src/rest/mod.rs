@@ -59,6 +59,8 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(campaigns::recipients))
         .routes(routes!(campaigns::recipients_csv))
         .routes(routes!(campaigns::forecast))
+        .routes(routes!(campaigns::preview))
+        .routes(routes!(campaigns::test))
         .routes(routes!(campaigns::retry))
         .routes(routes!(campaigns::control))
         .routes(routes!(contacts::list))

@@ -13,6 +13,7 @@ mod recipient;
 mod replay;
 mod sent;
 mod time;
+mod trial;
 
 pub use attention::{Doubt, Hold};
 pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
@@ -27,6 +28,7 @@ pub use recipient::Recipient;
 pub use replay::{Changed, Difference, Replay};
 pub use sent::{Course, Sent, Step};
 pub use time::{Clock, Moment, duration};
+pub use trial::Trial;
 
 use serde::Serialize;
 use utoipa::ToSchema;

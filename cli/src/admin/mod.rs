@@ -10,6 +10,7 @@ mod contents;
 mod dead_letters;
 mod holds;
 mod input;
+mod keys;
 pub mod letters;
 mod number;
 mod opt_outs;
@@ -65,6 +66,9 @@ pub enum Verb {
     /// Makes, starts, stops and watches campaigns
     #[command(after_help = "Example: sluice campaign status --tenant acme 0198c0de-0000-7000-8000-000000000001 --watch")]
     Campaign(Box<campaign::Args>),
+    /// Replaces the keys that secrets are sealed with
+    #[command(after_help = "Example: sluice keys rotate")]
+    Keys(keys::Args),
     /// What messages cost, for the dry run
     #[command(after_help = "Example: sluice rates import --tenant acme rates.csv")]
     Rates(rates::Args),
@@ -111,6 +115,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Price(args) => price::run(config, args).await,
         Verb::Send(args) => send::run(*args).await,
         Verb::Campaign(args) => campaign::run(config, *args).await,
+        Verb::Keys(args) => keys::run(config, args).await,
         Verb::Rates(args) => rates::run(config, args).await,
         Verb::Contact(args) => contact::run(config, *args).await,
         Verb::Segment(args) => segment::run(config, args).await,

@@ -4,6 +4,7 @@ mod bodies;
 pub mod ingress;
 pub mod pairs;
 pub mod parse;
+pub mod schedule;
 pub mod stage;
 mod topics;
 
@@ -16,9 +17,10 @@ use crate::config::{Config, Error};
 use crate::exit::Failure;
 
 /// Benchmarks by name.
-const NAMES: [(&str, &str); 3] = [
+const NAMES: [(&str, &str); 4] = [
     ("parse", "cutting a webhook body into updates and reading one, beside serde_json"),
     ("ingress", "a signed POST to acknowledged records on the configured broker, beside bare axum routes"),
+    ("schedule", "the ledger's schedule with many people waiting, beside few; a dry run, beside as many decisions"),
     ("stage", "each chain on the configured broker, beside a copy-through loop"),
 ];
 
@@ -57,6 +59,7 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
             Some(load) => return Ok(ingress::load::run(load)?),
             None => ingress::run(&config()?.kafka, args.quick)?,
         },
+        Some("schedule") => schedule::run(args.quick),
         Some("stage") => stage::run(&config()?.kafka, args.quick)?,
         other => {
             let name = other.unwrap_or_default();

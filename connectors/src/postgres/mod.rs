@@ -13,6 +13,7 @@ pub mod contacts;
 mod error;
 pub mod generation;
 pub mod health;
+pub mod keys;
 pub mod letters;
 mod migrate;
 pub mod numbers;

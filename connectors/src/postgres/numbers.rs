@@ -189,10 +189,10 @@ async fn newest_key(transaction: &Transaction, keys: &Keyring, tenant: TenantId)
     Ok(keys.unwrap(tenant, row.try_get(0)?, row.try_get(1)?, &wrapped)?)
 }
 
-fn row_name(channel: &str, account: &str) -> String {
+pub(super) fn row_name(channel: &str, account: &str) -> String {
     format!("{channel}/{account}")
 }
 
-fn place(tenant: TenantId, row: &str) -> Place<'_> {
+pub(super) fn place(tenant: TenantId, row: &str) -> Place<'_> {
     Place { tenant, table: "numbers", column: "access_token_sealed", row }
 }

@@ -63,6 +63,11 @@ impl Keyring {
         Ok((DataKey { key_id, bytes }, wrapped))
     }
 
+    /// A data key, wrapped by the current key.
+    pub(crate) fn wrap(&self, tenant: TenantId, key: &DataKey) -> Result<Vec<u8>, Error> {
+        seal(self.key(&self.current)?, &wrap_aad(tenant, key.key_id), &key.bytes)
+    }
+
     /// The data key that `kek` has wrapped.
     pub(crate) fn unwrap(&self, tenant: TenantId, key_id: i32, kek: &str, wrapped: &[u8]) -> Result<DataKey, Error> {
         let bytes = open(self.key(kek)?, &wrap_aad(tenant, key_id), wrapped)?;

@@ -21,7 +21,7 @@ mod holds;
 mod memory;
 mod opt_out;
 mod reach;
-mod schedule;
+pub mod schedule;
 mod settle;
 mod window;
 

@@ -3,7 +3,7 @@
 use sluice_local::System;
 use sluice_local::system::Setup;
 
-use super::super::harness::{audience, eventually, seeded, stack};
+use super::super::harness::{audience, eventually, received, seeded, stack};
 use super::{Browser, fits, live, sign_in, signed_in};
 
 /// A second admin, who signs in elsewhere.
@@ -35,6 +35,15 @@ fn a_campaign_goes_from_its_file_to_its_report() {
     browser.screenshot("campaign-2-draft");
 
     let path = browser.value("location.pathname").as_str().expect("a path").to_owned();
+    assert!(
+        browser.text("#campaign").contains("Hello Customer 0, your quote spring-0 over 5 % is ready."),
+        "{}",
+        browser.text("#campaign")
+    );
+    browser.fill("//input[@name='to']", "+1 555 013 8888");
+    browser.click("//form[contains(@action, '/test')]//button");
+    browser.eventually("the trial's word", || browser.text("main").contains("The trial is on its way").then_some(()));
+    eventually(&system, "the trial", || (received(&system, "15550138888").len() == 1).then_some(()));
     let rates = system.keep("rates.csv", "country,category,price,currency\nUS,UTILITY,0.004,USD\n*,UTILITY,0.01,USD\n").expect("a file");
     system.sluice(&["rates", "import", "--tenant", "acme", &rates]).expect("prices");
     browser.click("//a[contains(@href, '/dry-run')]");
