@@ -127,10 +127,17 @@ impl Tail {
             let offset = if *offset == 0 { Offset::Beginning } else { Offset::Offset(*offset) };
             list.add_partition_offset(&format!("{}{topic}", self.prefix), *partition, offset)?;
         }
+        let begun = Instant::now();
+        while !self.led() {
+            if begun.elapsed() >= patience {
+                return Ok((Vec::new(), false));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
         self.consumer.assign(&list)?;
         // The client names the end of a partition without its topic, so ends are counted by partition.
         let topics: BTreeSet<&str> = self.positions.keys().map(|(topic, _)| *topic).collect();
-        let (mut entries, mut ends, begun) = (Vec::new(), 0, Instant::now());
+        let (mut entries, mut ends) = (Vec::new(), 0);
         while ends < self.positions.len() && begun.elapsed() < patience {
             match self.consumer.poll(Duration::from_millis(200)) {
                 Some(Ok(message)) => {
@@ -154,5 +161,16 @@ impl Tail {
         let whole = ends >= self.positions.len();
         self.consumer.unassign()?;
         Ok((entries, whole))
+    }
+
+    /// Whether every partition has a leader. A broker that has just come back names none for some, and librdkafka 2.12 may read far
+    /// outside its memory when it fetches from there (its issue 5280).
+    fn led(&self) -> bool {
+        let Ok(metadata) = self.consumer.fetch_metadata(None, Duration::from_secs(1)) else { return false };
+        let led = |topic: &str, partition: i32| {
+            let topic = metadata.topics().iter().find(|known| known.name().strip_prefix(&self.prefix) == Some(topic));
+            topic.is_some_and(|topic| topic.partitions().iter().any(|known| known.id() == partition && known.leader() >= 0))
+        };
+        self.positions.keys().all(|(topic, partition)| led(topic, *partition))
     }
 }

@@ -34,12 +34,13 @@ async fn taken(pool: &Pool, tenant: TenantId, expression: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_takes_whom_its_expression_says() {
-    let (pool, _owner) = migrated().await;
+    let (pool, owner) = migrated().await;
     let (acme, rival) = (tenant(&pool, "acme", "1", 0).await, tenant(&pool, "rival", "2", 0).await);
     let made = import(&pool, acme, PEOPLE, Wanted { consent: Some("web form".into()), ..wanted("people.csv") }).await;
     assert_eq!((made.added, made.changed, made.duplicates, made.refused), (4, 0, 1, 1));
     import(&pool, acme, "phone\n+5511955501005\n", Wanted { tags: vec!["br".into()], ..wanted("more.csv") }).await;
     let campaign = super::campaigns::campaign(&pool, acme, "1", 3).await.campaign;
+    owner.execute("update campaigns set started_at = now() - interval '3 days'", &[]).await.unwrap();
     for (expression, expected) in [
         ("tag = vip", "14"),
         ("tag = early, late", "124"),
@@ -63,6 +64,11 @@ async fn a_segment_takes_whom_its_expression_says() {
         // Its audience are the numbers that end in 0000, 0001 and 0002.
         (&format!("campaign = {}", campaign.id), "12"),
         (&format!("campaign != {} and tag", campaign.id), "45"),
+        // It was started three days ago.
+        ("last_campaign < 7", "12"),
+        ("last_campaign < 2", ""),
+        ("last_campaign >= 7 and tag", "45"),
+        ("not last_campaign", "345"),
     ] {
         assert_eq!(taken(&pool, acme, expression).await, expected, "{expression}");
         assert_eq!(taken(&pool, rival, expression).await, "", "{expression}: another tenant's contacts");

@@ -37,6 +37,8 @@ pub enum Field {
     Consent,
     /// `campaign`: whether the contact was in its audience.
     Campaign,
+    /// `last_campaign`: days since a campaign that has the contact in its audience was started.
+    LastCampaign,
     /// Anything else: a column of the files that were imported.
     Attribute(String),
 }
@@ -167,6 +169,7 @@ fn field(name: &str) -> Field {
         "tag" => Field::Tag,
         "consent" => Field::Consent,
         "campaign" => Field::Campaign,
+        "last_campaign" => Field::LastCampaign,
         other => Field::Attribute(other.to_owned()),
     }
 }
@@ -214,6 +217,11 @@ fn check(expression: &Expression) -> Result<(), String> {
             wrong.map_or(Ok(()), |id| Err(format!("`{id}` is not the identifier of a campaign")))
         }
         Expression::Is(Field::Campaign, _) => Err("`campaign` takes `=` or `!=` and the identifier of a campaign".into()),
+        Expression::Is(Field::LastCampaign, Test::Than(_, days)) if days.parse::<u16>().is_ok() => Ok(()),
+        Expression::Is(Field::LastCampaign, Test::Present) => Ok(()),
+        Expression::Is(Field::LastCampaign, _) => {
+            Err("`last_campaign` takes `<` or `>=` and a number of days, as in `last_campaign >= 7`".into())
+        }
         Expression::Is(field @ (Field::Phone | Field::Tag | Field::Consent), Test::Than(order, _)) => {
             let name = if *field == Field::Phone {
                 "phone"
@@ -274,6 +282,7 @@ mod tests {
         assert_eq!(fault("tag = \"vip"), "cannot be read at its end: expected a closing quotation mark");
         assert!(fault("").starts_with("cannot be read at its end: expected a condition"));
         assert_eq!(fault("campaign = spring"), "`spring` is not the identifier of a campaign");
+        assert!(fault("last_campaign = 7").contains("a number of days") && fault("last_campaign < soon").contains("a number of days"));
         assert_eq!(fault("tag > 3"), "`tag` takes `=` or `!=`, not `>`");
         assert!(fault(&"(".repeat(100)).contains("parentheses"));
     }

@@ -1,7 +1,7 @@
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::expression::{Expression, Field, Test, number};
+use super::expression::{Expression, Field, Order, Test, number};
 
 /// A condition on a row `c` of `contacts`, `$1` being the tenant. What people wrote is in parameters alone.
 pub(super) struct Sql {
@@ -75,11 +75,28 @@ impl Sql {
             }
             // The parser lets none through.
             (Field::Campaign, _) => "false".into(),
+            (Field::LastCampaign, test) => self.last_campaign(test, before),
             (Field::Attribute(name), test) => {
                 let name = self.parameter(before, name.clone());
                 self.attribute(&name, test, before)
             }
         }
+    }
+
+    /// Whether a campaign to the contact was started within so many days. One that was never written to was written to long ago.
+    fn last_campaign(&mut self, test: &Test, before: usize) -> String {
+        let (since, order) = match test {
+            Test::Than(order, days) => {
+                let days = days.parse::<u16>().map_or(0, i32::from);
+                (format!("now() - make_interval(days => {}::int)", self.parameter(before, days)), *order)
+            }
+            _ => ("'-infinity'::timestamptz".into(), Order::Below),
+        };
+        let within = format!(
+            "c.phone in (select a.recipient from audience a join campaigns k on k.tenant_id = a.tenant_id and k.id = a.campaign_id
+             where a.tenant_id = $1 and k.started_at > {since})"
+        );
+        if matches!(order, Order::Below | Order::AtMost) { within } else { format!("not ({within})") }
     }
 
     fn attribute(&mut self, name: &str, test: &Test, before: usize) -> String {
