@@ -19,6 +19,8 @@ use crate::topics::Veil;
 /// After its last fault a run has this long to settle: several session time-outs, and every deadline of a send.
 const PATIENCE: Duration = Duration::from_secs(90);
 const TICK: Duration = Duration::from_millis(20);
+/// What time cannot heal is seen for this long before it is believed.
+const CONFIRMED: Duration = Duration::from_secs(3);
 /// From here on phone numbers belong to those who ask before the first run.
 const OPENERS: u64 = 9_000;
 /// Numbers of the tenants.
@@ -143,16 +145,22 @@ impl Arena {
         Ok(())
     }
 
-    /// Looks until nothing is violated. What time cannot heal ends it at once.
+    /// Looks until nothing is violated. What time cannot heal ends it once it has been seen for [`CONFIRMED`]: a broker that was killed
+    /// may name ends of partitions that lie before what it acknowledged, and what is not read yet looks like what is lost.
     fn settle(&mut self, campaign: Option<&str>) -> anyhow::Result<Vec<Violation>> {
-        let begun = Instant::now();
+        let (begun, mut hopeless) = (Instant::now(), None);
         loop {
             self.fleet.tend()?;
             self.system.check()?;
             let (facts, whole) = self.witness.look(&self.system, campaign)?;
             let violations = facts.violations();
-            let hopeless = violations.iter().any(|violation| !violation.may_heal());
-            if whole && (violations.is_empty() || hopeless || begun.elapsed() > self.patience) {
+            if !whole || violations.iter().all(Violation::may_heal) {
+                hopeless = None;
+            } else {
+                hopeless.get_or_insert_with(Instant::now);
+            }
+            let confirmed = hopeless.is_some_and(|since: Instant| since.elapsed() >= CONFIRMED);
+            if whole && (violations.is_empty() || confirmed || begun.elapsed() > self.patience) {
                 return Ok(violations);
             }
             anyhow::ensure!(begun.elapsed() < self.patience * 2, "the topics cannot be read");
