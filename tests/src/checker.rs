@@ -67,11 +67,16 @@ pub enum Fault {
     Invented { send: String, wamid: String },
     /// A step does not begin where the one before it ended.
     Jump { send: String, stood: Option<String>, from: Option<String> },
+    /// A send goes on that was never planned: the beginning of its life is lost.
+    Unplanned { send: String, state: String },
     /// A customer's message reached no end.
     Unheard { id: String },
     /// A customer's message reached an end several times.
     HeardTwice { id: String },
 }
+
+/// How a send's life begins: planned, or ended at once.
+const BEGINNINGS: [&str; 4] = ["planned", "suppressed", "failed", "cancelled"];
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,6 +135,9 @@ impl Books {
             if stood != step.from.as_deref() {
                 let stood = stood.map(str::to_owned);
                 faults.insert(Fault::Jump { send: step.send.clone(), stood, from: step.from.clone() });
+            }
+            if known.is_none() && !BEGINNINGS.contains(&step.to.as_str()) {
+                faults.insert(Fault::Unplanned { send: step.send.clone(), state: step.to.clone() });
             }
             let wamid = step.wamid.as_deref().or_else(|| known.and_then(|stand| stand.wamid));
             stands.insert(&step.send, Stand { recipient: &step.recipient, state: &step.to, wamid });
@@ -276,7 +284,8 @@ mod tests {
     fn a_second_send_to_the_same_person_is_found() {
         let other = |books: &mut Books| {
             books.acceptances.push(Acceptance { to: "to-a".into(), ..acceptance("c", "m3") });
-            books.steps.push(step("c", None, "accepted", Some("m3")));
+            books.steps.push(step("c", None, "planned", None));
+            books.steps.push(step("c", Some("planned"), "accepted", Some("m3")));
         };
         assert_eq!(planted(other), ["ReceivedTwice"]);
     }
@@ -318,6 +327,15 @@ mod tests {
     fn a_step_that_does_not_follow_the_one_before_it_is_found() {
         assert_eq!(planted(|books| drop(books.steps.remove(2))), ["Jump"]);
         assert_eq!(planted(|books| books.steps.push(books.steps[6].clone())), ["Jump"]);
+    }
+
+    #[test]
+    fn a_send_whose_beginning_is_lost_is_found() {
+        let lost = |books: &mut Books| {
+            books.steps.retain(|step| step.send != "b" || ["unknown", "quarantined"].contains(&step.to.as_str()));
+            books.steps.iter_mut().filter(|step| step.send == "b" && step.to == "unknown").for_each(|step| step.from = None);
+        };
+        assert_eq!(planted(lost), ["Unplanned"]);
     }
 
     #[test]
