@@ -65,21 +65,29 @@ impl Form {
         self.fields.get(name).map_or("", |value| value.trim())
     }
 
+    /// A text field; none when it is empty or missing.
+    fn some(&self, name: &str) -> Option<String> {
+        Some(self.text(name).to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// Texts separated by commas.
+    fn list(&self, name: &str) -> Vec<String> {
+        self.text(name).split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+    }
+
     /// The import of contacts that the fields describe.
     pub fn contacts(&self) -> contacts::New {
-        let some = |name: &str| Some(self.text(name).to_owned()).filter(|value| !value.is_empty());
         contacts::New {
-            file: some("file").or_else(|| self.file_name.clone()).unwrap_or_else(|| "upload".into()),
-            country: some("country").map(|country| country.to_uppercase()),
-            phone_column: some("phone_column"),
-            tags: self.text("tags").split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
-            consent: some("consent"),
+            file: self.some("file").or_else(|| self.file_name.clone()).unwrap_or_else(|| "upload".into()),
+            country: self.some("country").map(|country| country.to_uppercase()),
+            phone_column: self.some("phone_column"),
+            tags: self.list("tags"),
+            consent: self.some("consent"),
         }
     }
 
     /// The campaign that the fields describe.
     pub fn campaign(&self) -> Result<New, Error> {
-        let some = |name: &str| Some(self.text(name).to_owned()).filter(|value| !value.is_empty());
         let throttle = match self.text("throttle") {
             "" => 0,
             text => text.parse().map_err(|_| Error::field("throttle", "`throttle` is 0 to 1000 messages a second"))?,
@@ -93,13 +101,13 @@ impl Form {
             account: self.text("account").to_owned(),
             template: self.text("template").to_owned(),
             language: self.text("language").to_owned(),
-            columns: self.text("columns").split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            phone_column: some("phone_column"),
-            country: some("country").map(|country| country.to_uppercase()),
+            columns: self.list("columns"),
+            phone_column: self.some("phone_column"),
+            country: self.some("country").map(|country| country.to_uppercase()),
             throttle,
             failure_limit,
-            window: some("window"),
-            segment: some("segment"),
+            window: self.some("window"),
+            segment: self.some("segment"),
         })
     }
 }

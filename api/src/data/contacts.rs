@@ -131,10 +131,6 @@ pub async fn import(app: &State, actor: &Actor, new: New, file: impl Read + Send
         by: actor.name.clone(),
     };
     let (made, _) = contacts::import(&app.pool, actor.tenant, &wanted, file).await?;
-    let transaction = app.pool.tenant(actor.tenant).await?;
-    let detail = json!({"file": made.file, "added": made.added, "changed": made.changed});
-    audit::record(&transaction, &actor.name, "contact.import", &made.id.to_string(), &detail).await?;
-    transaction.commit().await?;
     Ok(imported(made))
 }
 

@@ -61,10 +61,10 @@ fn remarks(outlook: &Outlook) -> Vec<String> {
     if let Some(window) = &outlook.campaign.window {
         remarks.push(format!("Whoever is out of the hours {window} of the own day gets it later; that is not part of the forecast."));
     }
-    if let Some(people) = outlook.people_a_day.filter(|people| *people > 0 && i64::from(*people) < outlook.messages()) {
+    if let Some(people) = outlook.reached_a_day() {
         remarks.push(format!("Its portfolio may reach {people} different people a day outside open windows; the others wait."));
     }
-    let unpriced: i64 = outlook.costs.iter().filter(|cost| cost.amount.is_none()).map(|cost| cost.messages).sum();
+    let unpriced = outlook.unpriced();
     if unpriced > 0 {
         remarks.push(format!("{unpriced} messages have no price; “sluice rates import” gives them one."));
     }

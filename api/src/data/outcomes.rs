@@ -4,11 +4,9 @@ use axum::body::{Body, Bytes};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use sluice_connectors::outcomes::{self, Outcome, Table, Which};
-use sluice_connectors::postgres::audit;
 use sluice_connectors::postgres::campaigns::Place;
 use sluice_schemas::ids::CampaignId;
 use sluice_schemas::meta::codes::Class;
-use sluice_schemas::record::SendState;
 use uuid::Uuid;
 
 use super::campaigns;
@@ -32,11 +30,7 @@ pub struct Filter {
 impl Filter {
     fn check(&self) -> Result<(), Error> {
         let Some(state) = self.state.as_deref() else { return Ok(()) };
-        if state == "pending" || SendState::from_name(state).is_some() {
-            return Ok(());
-        }
-        let known: Vec<&str> = SendState::ALL.iter().map(|state| state.name()).collect();
-        Err(Error::field("state", format!("`state` is {state}; use pending, {}", known.join(", "))))
+        outcomes::known(state).map_err(|said| Error::field("state", format!("`state` is {state}; {said}")))
     }
 
     fn takes(&self, outcome: &Outcome) -> bool {
@@ -55,16 +49,6 @@ pub struct Again {
     /// Classes of codes: `retry`, `throttle`, `account`, `hold`, `permanent`. All but `permanent` when both are left out.
     #[schema(value_type = Vec<String>)]
     pub classes: Vec<Class>,
-}
-
-impl Again {
-    fn which(&self) -> Which {
-        match (&self.codes[..], &self.classes[..]) {
-            ([], []) => Which::default(),
-            ([], classes) => Which::Classes(classes.to_vec()),
-            (codes, _) => Which::Codes(codes.to_vec()),
-        }
-    }
 }
 
 impl From<outcomes::Error> for Error {
@@ -143,10 +127,7 @@ pub async fn retry(app: &State, actor: &Actor, id: Uuid, again: &Again) -> Resul
     actor.require(Role::Admin, "create campaigns")?;
     let name = again.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let (history, origin) = (archive(app)?, CampaignId(id));
-    let made = outcomes::retry(&app.pool, history, actor.tenant, origin, &again.which(), name, &actor.name).await?;
-    let transaction = app.pool.tenant(actor.tenant).await?;
-    let detail = serde_json::json!({"retry": made.id, "recipients": made.audience});
-    audit::record(&transaction, &actor.name, "campaign.retry", &id.to_string(), &detail).await?;
-    transaction.commit().await?;
+    let made =
+        outcomes::retry(&app.pool, history, actor.tenant, origin, &Which::of(&again.codes, &again.classes), name, &actor.name).await?;
     campaigns::get(app, actor, made.id.0).await
 }

@@ -1,6 +1,5 @@
 //! A look at a campaign's first messages before it starts, and one of them sent to whoever tries it.
 
-use serde_json::{Value, json};
 use sluice_connectors::postgres::campaigns::{self, Campaign, Recipient};
 use sluice_schemas::command;
 use sluice_schemas::ids::CampaignId;
@@ -58,11 +57,7 @@ pub async fn send(app: &State, actor: &Actor, id: Uuid, to: &str, key: &str) -> 
 fn message(campaign: &Campaign, row: &Recipient, to: &str) -> Result<(Request, command::Command), Error> {
     let empty = |column| Error::field("columns", format!("column `{column}` is empty, and the template needs it: the message is not sent"));
     let components = campaign.mapping.fill(&row.variables).map_err(empty)?;
-    let mut template = json!({"name": campaign.template_name, "language": {"code": campaign.template_language}});
-    if !components.is_empty() {
-        template["components"] = Value::from(components);
-    }
-    messages::read(json!({
-        "to": to, "account": campaign.account, "channel": campaign.channel, "type": "template", "template": template,
-    }))
+    let mut asked = campaign.template(components);
+    (asked["to"], asked["account"], asked["channel"]) = (to.into(), campaign.account.as_str().into(), campaign.channel.as_str().into());
+    messages::read(asked)
 }

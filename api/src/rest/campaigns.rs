@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::extract::{Path, Query};
+use super::extract::{Path, Query, moment};
 use crate::Error;
 use crate::auth::Actor;
 use crate::data::campaigns::{self, New};
@@ -121,8 +121,7 @@ pub(super) async fn forecast(
     Path(id): Path<Uuid>,
     Query(at): Query<At>,
 ) -> Result<Answer<Forecast>, Error> {
-    let wrong = |_| Error::field("at", "`at` is a time as 2026-11-27T09:00:00Z");
-    let at = at.at.as_deref().map(str::parse).transpose().map_err(wrong)?;
+    let at = at.at.as_deref().map(|text| moment("at", text)).transpose()?;
     Ok(Answer(forecast::forecast(&app, &actor, id, at).await?))
 }
 

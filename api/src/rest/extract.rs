@@ -27,6 +27,11 @@ pub struct Path<T>(pub T);
 #[from_request(via(axum::extract::Query), rejection(Error))]
 pub struct Query<T>(pub T);
 
+/// The moment that a field of a request names.
+pub fn moment(field: &str, text: &str) -> Result<jiff::Timestamp, Error> {
+    text.parse().map_err(|_| Error::field(field, format!("`{field}` is a time as 2026-11-27T09:00:00Z")))
+}
+
 impl From<JsonRejection> for Error {
     fn from(rejection: JsonRejection) -> Self {
         Self::field("body", rejection.body_text())

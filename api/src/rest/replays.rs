@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::campaigns::After;
-use super::extract::{Json, Path, Query};
+use super::extract::{Json, Path, Query, moment};
 use crate::Error;
 use crate::auth::Actor;
 use crate::data::idempotency;
@@ -46,10 +46,6 @@ pub(super) enum New {
         #[serde(default)]
         reason: String,
     },
-}
-
-fn moment(field: &'static str, text: &str) -> Result<jiff::Timestamp, Error> {
-    text.parse().map_err(|_| Error::field(field, format!("`{field}` is a time as 2026-11-27T09:00:00Z")))
 }
 
 impl New {

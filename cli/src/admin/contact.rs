@@ -123,10 +123,6 @@ async fn import(pool: &Pool, form: Form, args: ImportArgs) -> Result<(), Failure
         by: actor(),
     };
     let (imported, refusals) = contacts::import(pool, id, &wanted, input::file(&args.csv)?).await?;
-    let transaction = pool.tenant(id).await?;
-    let detail = json!({"file": imported.file, "added": imported.added, "changed": imported.changed});
-    audit::record(&transaction, &actor(), "contact.import", &imported.id.to_string(), &detail).await?;
-    transaction.commit().await?;
     super::refusals::tell(args.refused.as_deref(), &refusals, imported.refused)?;
     notice(&format!("`sluice contact undo --tenant {} {}` takes it back", args.tenant, imported.id));
     form.rows(&IMPORT, &[json!(imported)])

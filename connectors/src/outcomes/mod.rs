@@ -68,6 +68,15 @@ impl Outcome {
     }
 }
 
+/// Whether outcomes can be in this state; the words say which there are.
+pub fn known(state: &str) -> Result<(), String> {
+    if state == "pending" || SendState::from_name(state).is_some() {
+        return Ok(());
+    }
+    let names: Vec<&str> = SendState::ALL.iter().map(|state| state.name()).collect();
+    Err(format!("use pending, {}", names.join(", ")))
+}
+
 /// At most `limit` outcomes behind `after`, by place.
 pub async fn page(
     pool: &Pool,

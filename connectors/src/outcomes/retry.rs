@@ -1,10 +1,11 @@
 use futures::TryStreamExt as _;
+use serde_json::json;
 use sluice_schemas::ids::{CampaignId, TenantId};
 use sluice_schemas::meta::codes::{Class, classify};
 
 use super::{Error, walk};
 use crate::postgres::campaigns::{self, Campaign};
-use crate::postgres::{self, Pool};
+use crate::postgres::{self, Pool, audit};
 use crate::scylla::{Session, Step};
 
 /// Which failed messages are tried again.
@@ -24,6 +25,15 @@ impl Default for Which {
 }
 
 impl Which {
+    /// Those with one of `codes`; without codes those of `classes`; without either the usual ones.
+    pub fn of(codes: &[i32], classes: &[Class]) -> Self {
+        match (codes, classes) {
+            ([], []) => Self::default(),
+            ([], classes) => Self::Classes(classes.to_vec()),
+            (codes, _) => Self::Codes(codes.to_vec()),
+        }
+    }
+
     fn takes(&self, failure: &Step) -> bool {
         match self {
             Self::Codes(codes) => codes.contains(&failure.code.unwrap_or(0)),
@@ -68,6 +78,8 @@ pub async fn retry(
         return Err(postgres::Error::State { what: "the campaign", state, action: "retry it; try again in a moment" }.into());
     }
     let campaign = retry.finish(&transaction).await?;
+    let detail = json!({"retry": campaign.id, "recipients": campaign.audience});
+    audit::record(&transaction, by, "campaign.retry", &origin.to_string(), &detail).await?;
     transaction.commit().await?;
     Ok(campaign)
 }

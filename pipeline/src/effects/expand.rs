@@ -3,7 +3,6 @@
 //! Guarantee: at least once, without state. A send id is made of the row alone, so a repeated demand, or the same rows demanded
 //! again under a later epoch, give the same sends, which the ledger absorbs.
 
-use serde_json::{Value, json};
 use sluice_connectors::postgres::campaigns::{self, Campaign, Place, Recipient};
 use sluice_connectors::postgres::{self, Pool};
 use sluice_schemas::failpoint::hit;
@@ -42,23 +41,15 @@ fn outbound(campaign: &Campaign, demand: &Demand, row: &Recipient) -> Outbound {
         epoch: demand.epoch,
         suppressed: row.suppressed.clone().or(missing),
         window: campaign.window.clone(),
-        body: body(campaign, &components),
+        body: campaign.template(components).to_string(),
         at_ms: demand.at_ms,
         trace: TraceId::from_bytes(*send_id.as_bytes()),
     }
 }
 
-/// The template command (contract §6).
-fn body(campaign: &Campaign, components: &[Value]) -> String {
-    let mut template = json!({"name": campaign.template_name, "language": {"code": campaign.template_language}});
-    if !components.is_empty() {
-        template["components"] = Value::from(components);
-    }
-    json!({"type": "template", "template": template}).to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
     use sluice_schemas::ids::{CampaignId, TenantId};
 
     use super::*;

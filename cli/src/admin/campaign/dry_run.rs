@@ -80,7 +80,7 @@ fn said(outlook: &Outlook, start: Timestamp, finish: Timestamp) -> String {
     };
     lines.push(format!("from {start} to {finish}: {limit}"));
     lines.extend(rates::sums(&outlook.costs).iter().map(|(currency, sum)| format!("{sum:>9}  {currency} by the prices of `sluice rates`")));
-    let unpriced: i64 = outlook.costs.iter().filter(|cost| cost.amount.is_none()).map(|cost| cost.messages).sum();
+    let unpriced = outlook.unpriced();
     if unpriced > 0 {
         lines.push(format!("{unpriced:>9}  messages have no price; `sluice rates import` gives them one"));
     }
@@ -89,7 +89,7 @@ fn said(outlook: &Outlook, start: Timestamp, finish: Timestamp) -> String {
     if let Some(window) = &outlook.campaign.window {
         lines.push(format!("   later:  whoever is out of the hours {window} of the own day; that is not part of this forecast"));
     }
-    if let Some(people) = outlook.people_a_day.filter(|people| *people > 0 && i64::from(*people) < messages) {
+    if let Some(people) = outlook.reached_a_day() {
         lines.push(format!("   waits:  its portfolio may reach {people} different people a day outside open windows; the others wait"));
     }
     lines.push("nothing was sent".into());

@@ -5,10 +5,9 @@ use std::io::Write as _;
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 use sluice_connectors::outcomes::{self, Outcome, Table, Which as Failures};
-use sluice_connectors::postgres::{Pool, audit};
+use sluice_connectors::postgres::Pool;
 use sluice_connectors::scylla;
 use sluice_schemas::meta::codes;
-use sluice_schemas::record::SendState;
 
 use super::super::output::{Form, notice};
 use super::super::{actor, input, tenant};
@@ -44,11 +43,7 @@ pub struct Again {
 }
 
 fn state(text: &str) -> Result<String, String> {
-    if text == "pending" || SendState::from_name(text).is_some() {
-        return Ok(text.to_owned());
-    }
-    let known: Vec<&str> = SendState::ALL.iter().map(|state| state.name()).collect();
-    Err(format!("use pending, {}", known.join(", ")))
+    outcomes::known(text).map(|()| text.to_owned())
 }
 
 fn class(text: &str) -> Result<codes::Class, String> {
@@ -97,17 +92,9 @@ pub async fn retry(config: &Config, pool: &Pool, form: Form, args: &Again) -> Re
     let tenant = tenant(pool, &args.which.tenant).await?;
     args.which.known(pool).await?;
     let history = scylla::Session::connect(&config.cql).await?;
-    let which = match (&args.codes[..], &args.class[..]) {
-        ([], []) => Failures::default(),
-        ([], classes) => Failures::Classes(classes.to_vec()),
-        (codes, _) => Failures::Codes(codes.to_vec()),
-    };
+    let which = Failures::of(&args.codes, &args.class);
     let origin = args.which.campaign;
     let made = outcomes::retry(pool, &history, tenant, origin, &which, args.name.as_deref(), &actor()).await?;
-    let transaction = pool.tenant(tenant).await?;
-    let detail = json!({"retry": made.id, "recipients": made.audience});
-    audit::record(&transaction, &actor(), "campaign.retry", &origin.to_string(), &detail).await?;
-    transaction.commit().await?;
     notice(&format!(
         "a draft with {} recipients; `sluice campaign start --tenant {} {}` starts it",
         made.audience, args.which.tenant, made.id

@@ -6,7 +6,7 @@ use sluice_schemas::window::Window;
 use uuid::Uuid;
 
 use super::{Campaign, Import, Mapping, Refusal, get};
-use crate::postgres::upload::{Columns, Summary, load};
+use crate::postgres::upload::{Columns, Of, Summary, load};
 use crate::postgres::{Error, Pool, Result, Transaction, contacts, numbers};
 
 /// A campaign to be made.
@@ -153,32 +153,13 @@ async fn insert(transaction: &Transaction, id: CampaignId, new: &New) -> Result<
 }
 
 /// The whole audience is pending on its home; from here on every step moves one unit.
-pub(super) async fn stand(transaction: &Transaction, id: CampaignId, home: i32, rows: i64) -> Result<()> {
-    let sql = "insert into campaign_counters (tenant_id, campaign_id, partition, state, n) values ($1, $2, $3, 'pending', $4)";
-    transaction.execute(sql, &[&transaction.tenant()?.0, &id.0, &home, &rows]).await?;
-    Ok(())
-}
-
-async fn finish(transaction: &Transaction, id: CampaignId, home: i32, summary: &Summary) -> Result<()> {
+pub(super) async fn finish(transaction: &Transaction, id: CampaignId, home: i32, summary: &Summary) -> Result<()> {
     let tenant = transaction.tenant()?;
-    stand(transaction, id, home, summary.rows).await?;
-    transaction
-        .execute(
-            "update campaigns set audience_size = $3, refused = $4, duplicates = $5 where tenant_id = $1 and id = $2",
-            &[&tenant.0, &id.0, &summary.rows, &summary.refused, &summary.duplicates],
-        )
-        .await?;
-    let lines: Vec<i64> = summary.refusals.iter().map(|refusal| refusal.line as i64).collect();
-    let reasons: Vec<&str> = summary.refusals.iter().map(|refusal| refusal.reason.as_str()).collect();
-    let excerpts: Vec<&str> = summary.refusals.iter().map(|refusal| refusal.excerpt.as_str()).collect();
-    transaction
-        .execute(
-            "insert into import_refusals (tenant_id, campaign_id, line, reason, content_excerpt)
-             select $1, $2, * from unnest($3::bigint[], $4::text[], $5::text[]) on conflict do nothing",
-            &[&tenant.0, &id.0, &lines, &reasons, &excerpts],
-        )
-        .await?;
-    Ok(())
+    let sql = "insert into campaign_counters (tenant_id, campaign_id, partition, state, n) values ($1, $2, $3, 'pending', $4)";
+    transaction.execute(sql, &[&tenant.0, &id.0, &home, &summary.rows]).await?;
+    let sql = "update campaigns set audience_size = $3, refused = $4, duplicates = $5 where tenant_id = $1 and id = $2";
+    transaction.execute(sql, &[&tenant.0, &id.0, &summary.rows, &summary.refused, &summary.duplicates]).await?;
+    Of::Campaign(id.0).refuse(transaction, summary).await
 }
 
 #[cfg(test)]

@@ -38,6 +38,16 @@ impl Outlook {
         self.left - self.passed_over.total()
     }
 
+    /// How many people the portfolio may reach a day, where that is fewer than it has messages.
+    pub fn reached_a_day(&self) -> Option<i32> {
+        self.people_a_day.filter(|people| *people > 0 && i64::from(*people) < self.messages())
+    }
+
+    /// Messages without a price.
+    pub fn unpriced(&self) -> i64 {
+        self.costs.iter().filter(|cost| cost.amount.is_none()).map(|cost| cost.messages).sum()
+    }
+
     /// When it starts: at the time that is asked for, or that it is scheduled for, and not before `now`.
     pub fn start(&self, at: Option<Timestamp>, now: Timestamp) -> Timestamp {
         at.or(self.campaign.starts_at).unwrap_or(now).max(now)

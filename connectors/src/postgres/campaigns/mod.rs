@@ -25,6 +25,7 @@ pub use passed::{Beside, PassedOver};
 use passed::{beside, passed_over};
 pub use retry::Retry;
 
+use super::upload::Of;
 use super::{Error, Result, Transaction};
 
 /// A campaign.
@@ -82,6 +83,17 @@ pub struct Campaign {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Campaign {
+    /// The template command of a row whose `components` are filled (contract §6).
+    pub fn template(&self, components: Vec<serde_json::Value>) -> serde_json::Value {
+        let mut template = serde_json::json!({"name": self.template_name, "language": {"code": self.template_language}});
+        if !components.is_empty() {
+            template["components"] = components.into();
+        }
+        serde_json::json!({"type": "template", "template": template})
+    }
+}
+
 const COLUMNS: &str = "id, name, channel, account, template_name, template_language, variables, state, pause_reason, epoch,
     throttle, audience_size, refused, duplicates, created_by, created_at, starts_at, started_at, finished_at, failure_limit, send_window,
     retry_of, approved_by,
@@ -108,14 +120,7 @@ pub async fn list(transaction: &Transaction, after: Option<(Timestamp, CampaignI
 
 /// The lines that the import refused, by line, behind line `after`.
 pub async fn refusals(transaction: &Transaction, id: CampaignId, after: i64, limit: i64) -> Result<Vec<Refusal>> {
-    let sql = "select line, reason, content_excerpt from import_refusals
-               where tenant_id = $1 and campaign_id = $2 and line > $3 order by line limit $4";
-    transaction
-        .query(sql, &[&transaction.tenant()?.0, &id.0, &after, &limit])
-        .await?
-        .iter()
-        .map(|row| Ok(Refusal { line: row.try_get::<_, i64>(0)? as u64, reason: row.try_get(1)?, excerpt: row.try_get(2)? }))
-        .collect()
+    Of::Campaign(id.0).refusals(transaction, after, limit).await
 }
 
 /// A row of the audience.

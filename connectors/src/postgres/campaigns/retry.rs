@@ -2,7 +2,9 @@ use serde_json::Value;
 use sluice_schemas::ids::CampaignId;
 use uuid::Uuid;
 
+use super::create::finish;
 use super::{Campaign, get};
+use crate::postgres::upload::Summary;
 use crate::postgres::{Error, Result, Transaction, numbers};
 
 /// A campaign of what failed in another, while its rows are gathered.
@@ -54,9 +56,7 @@ impl Retry {
         if rows == 0 {
             return Err(Error::invalid("failures", "none of these classes or codes failed, or an earlier retry has them all"));
         }
-        super::create::stand(transaction, self.id, self.home, rows).await?;
-        let sql = "update campaigns set audience_size = $3 where tenant_id = $1 and id = $2";
-        transaction.execute(sql, &[&tenant.0, &self.id.0, &rows]).await?;
+        finish(transaction, self.id, self.home, &Summary { rows, ..Summary::default() }).await?;
         get(transaction, self.id).await
     }
 }

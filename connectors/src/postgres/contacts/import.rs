@@ -7,8 +7,8 @@ use serde_json::json;
 use sluice_schemas::ids::TenantId;
 use uuid::Uuid;
 
-use crate::postgres::upload::{Columns, Import, Refusal, Summary, load};
-use crate::postgres::{Error, Pool, Result, Transaction};
+use crate::postgres::upload::{Columns, Import, Of, Refusal, load};
+use crate::postgres::{Error, Pool, Result, Transaction, audit};
 
 /// A file of contacts. Its columns become attributes; `tags` holds tags, separated by `;` or `,`.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +51,7 @@ pub struct Imported {
 const COLUMNS: &str = "id, file, added, changed, duplicates, refused, created_by, created_at, undone_at";
 
 /// Adds the file's contacts and changes those that are known: attributes that it names and fills are replaced, tags added. All or
-/// nothing, and its refusals.
+/// nothing, with its refusals and its line of the audit log.
 pub async fn import<R: Read + Send + 'static>(
     pool: &Pool,
     tenant: TenantId,
@@ -67,10 +67,12 @@ pub async fn import<R: Read + Send + 'static>(
     transaction.execute(sql, &[&tenant.0, &id, &wanted.file, &wanted.consent, &wanted.by, counts.0, counts.1]).await?;
     let changed = remember(&transaction, id).await?;
     apply(&transaction, id, wanted).await?;
-    refuse(&transaction, id, &summary).await?;
+    Of::Import(id).refuse(&transaction, &summary).await?;
     let sql = format!("update contact_imports set added = $3, changed = $4 where tenant_id = $1 and id = $2 returning {COLUMNS}");
     let row = transaction.query_one(&sql, &[&tenant.0, &id, &(summary.rows - changed), &changed]).await?;
     let imported = imported(&row)?;
+    let detail = json!({"file": imported.file, "added": imported.added, "changed": imported.changed});
+    audit::record(&transaction, &wanted.by, "contact.import", &id.to_string(), &detail).await?;
     transaction.commit().await?;
     Ok((imported, summary.refusals))
 }
@@ -106,16 +108,6 @@ async fn apply(transaction: &Transaction, id: Uuid, wanted: &Wanted) -> Result<(
     Ok(())
 }
 
-async fn refuse(transaction: &Transaction, id: Uuid, summary: &Summary) -> Result<()> {
-    let lines: Vec<i64> = summary.refusals.iter().map(|refusal| refusal.line as i64).collect();
-    let reasons: Vec<&str> = summary.refusals.iter().map(|refusal| refusal.reason.as_str()).collect();
-    let excerpts: Vec<&str> = summary.refusals.iter().map(|refusal| refusal.excerpt.as_str()).collect();
-    let sql = "insert into contact_refusals (tenant_id, import_id, line, reason, content_excerpt)
-               select $1, $2, * from unnest($3::bigint[], $4::text[], $5::text[]) on conflict do nothing";
-    transaction.execute(sql, &[&transaction.tenant()?.0, &id, &lines, &reasons, &excerpts]).await?;
-    Ok(())
-}
-
 /// Imports, newest first, behind `after`.
 pub async fn imports(transaction: &Transaction, after: Option<(Timestamp, Uuid)>, limit: i64) -> Result<Vec<Imported>> {
     let (at, id) = after.unwrap_or((Timestamp::MAX, Uuid::max()));
@@ -128,12 +120,7 @@ pub async fn imports(transaction: &Transaction, after: Option<(Timestamp, Uuid)>
 
 /// The lines that an import refused, by line, behind line `after`.
 pub async fn refusals(transaction: &Transaction, id: Uuid, after: i64, limit: i64) -> Result<Vec<Refusal>> {
-    let sql = "select line, reason, content_excerpt from contact_refusals
-               where tenant_id = $1 and import_id = $2 and line > $3 order by line limit $4";
-    let rows = transaction.query(sql, &[&transaction.tenant()?.0, &id, &after, &limit]).await?;
-    rows.iter()
-        .map(|row| Ok(Refusal { line: row.try_get::<_, i64>(0)? as u64, reason: row.try_get(1)?, excerpt: row.try_get(2)? }))
-        .collect()
+    Of::Import(id).refusals(transaction, after, limit).await
 }
 
 /// Takes an import back: what it added goes, what it changed is as before. Contacts that a later import changed stay as they are; gives

@@ -2,7 +2,9 @@
 
 mod copy;
 mod lines;
+mod refusals;
 
 pub(super) use copy::{Summary, load};
 pub(super) use lines::{Columns, Lines};
 pub use lines::{Import, Refusal};
+pub(super) use refusals::Of;
