@@ -25,6 +25,7 @@ use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
+pub use data::media::Media;
 pub use error::Error;
 pub use options::Options;
 pub use rest::description;
@@ -32,7 +33,7 @@ pub use stages::Stages;
 pub use state::State;
 
 /// Nothing but our own files; no inline script or style, no framing.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; \
                    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The console and the API.

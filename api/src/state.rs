@@ -7,6 +7,7 @@ use sluice_schemas::codec::Codecs;
 use sluice_schemas::forecast::{Forecast, Plan};
 
 use crate::auth::throttle::Throttle;
+use crate::data::media::Media;
 use crate::data::rates::Rates;
 use crate::data::travel;
 use crate::live::{Hub, replay};
@@ -42,6 +43,8 @@ pub struct State {
     pub(crate) rates: Arc<Rates>,
     /// Plays a campaign's plan on the ledger's own schedule.
     pub(crate) forecast: Forecaster,
+    /// Files of messages; `None` where a process has no keys.
+    pub(crate) media: Option<Media>,
     /// Failed logins.
     pub(crate) logins: Arc<Throttle>,
 }
@@ -70,7 +73,14 @@ impl State {
             stages: Stages::default(),
             rates: Arc::default(),
             forecast,
+            media: None,
             logins: Arc::default(),
         }
+    }
+
+    /// The same with files of messages.
+    #[must_use]
+    pub fn with_media(self, media: Media) -> Self {
+        Self { media: Some(media), ..self }
     }
 }

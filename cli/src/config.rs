@@ -8,7 +8,7 @@ use figment::providers::{Env, Format as _, Toml};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sluice_connectors::postgres::seal::Keyring;
-use sluice_connectors::{kafka, meta, postgres, registry, scylla};
+use sluice_connectors::{kafka, media, meta, postgres, registry, scylla};
 use sluice_pipeline::domain::callback;
 
 /// Everything that can be set.
@@ -29,6 +29,8 @@ pub struct Config {
     pub registry: Registry,
     /// Graph API.
     pub meta: meta::Options,
+    /// Files of messages.
+    pub media: media::Options,
     /// Webhook ingress.
     pub ingress: sluice_api::ingress::Options,
     /// Console, API, metrics and health.
@@ -79,6 +81,7 @@ impl Default for Config {
             cql: scylla::Options::default(),
             registry: Registry::default(),
             meta: meta::Options::default(),
+            media: media::Options::default(),
             ingress: sluice_api::ingress::Options::default(),
             api: sluice_api::Options::default(),
             secrets: Secrets::default(),

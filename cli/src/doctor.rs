@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use sluice_connectors::kafka::admin::{self, Finding};
+use sluice_connectors::media::Store;
 use sluice_connectors::{postgres, registry, scylla};
 
 use crate::config::{Config, Error};
@@ -96,7 +97,15 @@ async fn engines(config: &Config) -> Vec<Check> {
         Check { what: "postgres", found: postgres.map_err(Failure::from) },
         Check { what: "cql", found: cql.map_err(Failure::from) },
         Check { what: "registry", found: registry.map_err(Failure::from) },
+        Check { what: "media.store", found: media(config).await },
     ]
+}
+
+async fn media(config: &Config) -> Result<String, Failure> {
+    let shown = &config.media.store;
+    let failed = |e| Failure::from(anyhow::anyhow!("{shown}: {e}"));
+    Store::open(&config.media).map_err(failed)?.answers().await.map_err(failed)?;
+    Ok(format!("{shown} answers"))
 }
 
 fn topic_faults(found: &[(&'static sluice_schemas::topics::Topic, Finding)]) -> Result<String, String> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Sections of the configuration; what lies in them and is none of them is a key.
-const SECTIONS: [&str; 12] =
-    ["", "kafka", "postgres", "postgres.app", "postgres.worker", "cql", "registry", "meta", "ingress", "api", "secrets", "ledger"];
+const SECTIONS: [&str; 13] =
+    ["", "kafka", "postgres", "postgres.app", "postgres.worker", "cql", "registry", "media", "meta", "ingress", "api", "secrets", "ledger"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

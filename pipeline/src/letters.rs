@@ -17,6 +17,9 @@ static LETTERS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 /// Kind of the letters of a parked tenant: nobody looked at them.
 pub const PARKED: &str = "parked";
 
+/// What a file can fail over: the kinds of `connectors::media::Error`.
+pub const MEDIA: &[&str] = &["token", "refused", "unreachable", "unexpected", "status", "gone", "large", "digest", "cut", "type"];
+
 /// What each stage of a role can give up over, beside a record that cannot be decoded or encoded.
 const KINDS: &[(&str, &str, &[&str])] = &[
     ("intake", "dedup", &["unattributed", "json"]),
@@ -29,6 +32,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("accounts", "accounts", &[]),
     ("expand", "expand", &[]),
     ("archive", "archive", &[]),
+    ("media", "media", MEDIA),
     ("tally", "tally", &[]),
 ];
 

@@ -142,6 +142,15 @@ pub const TOPOLOGY: &[Role] = &[
         state: "none",
     },
     Role {
+        name: "media",
+        kind: Kind::Effect,
+        stages: &["media"],
+        reads: &[t::EVENTS, t::MEDIA_RETRY_1M, t::MEDIA_RETRY_15M, t::MEDIA_RETRY_2H],
+        writes: &["files", t::MEDIA_RETRY_1M, t::MEDIA_RETRY_15M, t::MEDIA_RETRY_2H, t::EVENTS_DEAD_LETTER],
+        guarantee: "at least once onto keys made of the message's id: a repeat finds the file there",
+        state: "none",
+    },
+    Role {
         name: "outbox",
         kind: Kind::Effect,
         stages: &["outbox"],
@@ -179,7 +188,7 @@ mod tests {
     fn every_topic_named_here_is_in_the_table_of_topics_and_is_used() {
         let mut used = std::collections::BTreeSet::new();
         for role in TOPOLOGY {
-            for name in role.reads.iter().chain(role.writes).filter(|name| !name.contains(' ') && **name != "postgres") {
+            for name in role.reads.iter().chain(role.writes).filter(|name| !name.contains(' ') && !["postgres", "files"].contains(name)) {
                 assert!(t::find(name).is_some(), "{name}");
                 used.insert(*name);
             }

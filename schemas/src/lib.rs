@@ -12,6 +12,7 @@ pub mod ids;
 pub mod meta;
 pub mod record;
 pub mod redrive;
+pub mod retry;
 pub mod time;
 pub mod topics;
 pub mod window;

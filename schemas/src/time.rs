@@ -12,6 +12,8 @@ pub struct Millis(pub i64);
 impl Millis {
     /// One second.
     pub const SECOND: i64 = 1_000;
+    /// One minute.
+    pub const MINUTE: i64 = 60_000;
     /// One hour.
     pub const HOUR: i64 = 3_600_000;
     /// One day.

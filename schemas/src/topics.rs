@@ -48,6 +48,9 @@ topics! {
     EVENTS_UNROUTED = "events.unrouted", Some("raw_event"), Cleanup::After(HISTORY), true, "Updates for numbers that no tenant has registered.";
     EVENTS_DEAD_LETTER = "events.dead-letter", Some("dead_letter"), Cleanup::After(HISTORY), false, "Records that a stage could not process.";
     EVENTS = "events", Some("event"), Cleanup::After(WEEK), false, "Deduplicated facts, understood.";
+    MEDIA_RETRY_1M = "media.retry.1m", Some("event"), Cleanup::After(WEEK), false, "Facts whose files are tried again after a minute.";
+    MEDIA_RETRY_15M = "media.retry.15m", Some("event"), Cleanup::After(WEEK), false, "The same after a quarter of an hour.";
+    MEDIA_RETRY_2H = "media.retry.2h", Some("event"), Cleanup::After(WEEK), false, "The same after two hours.";
     CONVERSATION_COMMANDS = "conversation.commands", Some("command"), Cleanup::After(HISTORY), true, "Decisions of people about conversations and quotes.";
     CONVERSATIONS = "conversations", Some("conversation"), Cleanup::CompactAfter(HISTORY), false, "State of each conversation after its last change.";
     QUOTES = "quotes", Some("quote"), Cleanup::CompactAfter(HISTORY), false, "State of each quote after its last change.";

@@ -10,6 +10,7 @@ mod home;
 mod letters;
 mod live;
 mod login;
+mod media;
 mod numbers;
 mod opt_outs;
 mod page;
@@ -49,6 +50,7 @@ pub(crate) fn router() -> Router<State> {
         .route("/contacts/imports/{id}/undo", post(contacts::undo))
         .route("/conversations", get(conversations::list))
         .route("/conversations/{id}", get(conversations::show))
+        .route("/conversations/{id}/reply", post(conversations::reply).layer(DefaultBodyLimit::disable()))
         .route("/conversations/{id}/{action}", post(conversations::act))
         .route("/approvals", get(approvals::show))
         .route("/approvals/{id}/{action}", post(approvals::decide))
@@ -66,6 +68,7 @@ pub(crate) fn router() -> Router<State> {
         .route("/numbers", get(numbers::show))
         .route("/stages", get(stages::show))
         .route("/live", get(live::stream))
+        .route("/media/{link}", get(media::serve))
         .route("/assets/{*path}", get(assets::serve))
 }
 

@@ -7,8 +7,9 @@ use sluice_schemas::ids::{ConversationId, TenantId};
 use sluice_schemas::time::Millis;
 use uuid::Uuid;
 
+use super::media;
 use super::paging::{self, Paging};
-use crate::view::{Conversation, Course, Direction, Message, Page, Step};
+use crate::view::{Attachment, Conversation, Course, Direction, Message, Page, Step};
 use crate::{Error, State};
 
 /// Conversations that a search looks through.
@@ -96,7 +97,8 @@ pub async fn messages(app: &State, tenant: TenantId, id: Uuid, paging: &Paging) 
     rows.truncate(limit);
     let oldest = rows.last().filter(|_| more);
     let next_cursor = oldest.map(|row| paging::encode(row.message.at_ms, &row.message.message_id));
-    let mut data: Vec<Message> = rows.into_iter().map(message).collect();
+    let files = media::of(app, tenant, &rows.iter().map(|row| &row.message).collect::<Vec<_>>()).await?;
+    let mut data: Vec<Message> = rows.into_iter().zip(files).map(|(view, files)| message(view, files)).collect();
     data.reverse();
     Ok(Page { data, next_cursor })
 }
@@ -128,7 +130,7 @@ pub fn shown(snapshot: Snapshot) -> Conversation {
     }
 }
 
-fn message(view: scylla::View) -> Message {
+fn message(view: scylla::View, attachments: Vec<Attachment>) -> Message {
     let row = view.message;
     let out = row.direction != scylla::Direction::In;
     let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
@@ -136,6 +138,7 @@ fn message(view: scylla::View) -> Message {
         direction: if out { Direction::Out } else { Direction::In },
         text: text(&row.kind, &row.type_, &body),
         r#type: row.type_,
+        attachments,
         status: view.latest.as_ref().map(|step| step.state.name().to_owned()),
         code: view.latest.as_ref().and_then(|step| step.code),
         at: Timestamp::from_millisecond(row.at_ms).map(|at| at.to_string()).unwrap_or_default(),

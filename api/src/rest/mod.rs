@@ -8,6 +8,7 @@ mod events;
 mod extract;
 mod figures;
 mod letters;
+mod media;
 mod messages;
 mod opt_outs;
 mod quotes;
@@ -74,6 +75,8 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(conversations::get))
         .routes(routes!(conversations::messages))
         .routes(routes!(conversations::command))
+        // The reader has a limit for each type.
+        .routes(routes!(media::upload).layer(DefaultBodyLimit::disable()))
         .routes(routes!(messages::send))
         .routes(routes!(messages::preview))
         .routes(routes!(messages::get))

@@ -88,6 +88,8 @@ pub struct Message {
     pub r#type: String,
     /// Text or caption; for others what they are.
     pub text: String,
+    /// Its files.
+    pub attachments: Vec<super::Attachment>,
     /// Outbound: where it stands. Inbound: null.
     pub status: Option<String>,
     /// Error code, when failed.
@@ -100,6 +102,12 @@ impl Message {
     /// Whether the business wrote it.
     pub fn out(&self) -> bool {
         self.direction == Direction::Out
+    }
+
+    /// What it says, where its files do not say it all.
+    pub fn words(&self) -> Option<&str> {
+        let nothing = !self.attachments.is_empty() && self.text == format!("[{}]", self.r#type);
+        (!nothing).then_some(self.text.as_str())
     }
 
     /// Why it failed, in words and as a code.

@@ -12,6 +12,7 @@ mod holds;
 mod input;
 mod keys;
 pub mod letters;
+mod media;
 mod number;
 mod opt_outs;
 mod output;
@@ -69,6 +70,9 @@ pub enum Verb {
     /// Replaces the keys that secrets are sealed with
     #[command(after_help = "Example: sluice keys rotate")]
     Keys(keys::Args),
+    /// Files that messages send
+    #[command(after_help = "Example: sluice media upload --tenant acme --account 15550100001 offer.pdf")]
+    Media(media::Args),
     /// What messages cost, for the dry run
     #[command(after_help = "Example: sluice rates import --tenant acme rates.csv")]
     Rates(rates::Args),
@@ -116,6 +120,7 @@ pub async fn run(config: &Config, verb: Verb) -> Result<(), Failure> {
         Verb::Send(args) => send::run(*args).await,
         Verb::Campaign(args) => campaign::run(config, *args).await,
         Verb::Keys(args) => keys::run(config, args).await,
+        Verb::Media(args) => media::run(config, args).await,
         Verb::Rates(args) => rates::run(config, args).await,
         Verb::Contact(args) => contact::run(config, *args).await,
         Verb::Segment(args) => segment::run(config, args).await,

@@ -12,8 +12,9 @@ use sluice_pipeline::effects::{archive, expand};
 use sluice_pipeline::{letters, topology};
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::failpoint::planted;
-use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Hold, Message, OptOut, Original, Outbound, Quote, Record};
+use sluice_schemas::record::{Conversation, DeadLetter, Demand, Event, Header, Hold, Message, OptOut, Original, Outbound, Quote, Record};
 use sluice_schemas::redrive::Mark;
+use sluice_schemas::retry::Retry;
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, CONVERSATIONS, EVENTS, EVENTS_DEAD_LETTER, HOLDS, MESSAGES, OPT_OUTS, OUTBOUND_BULK, QUOTES};
 
@@ -188,19 +189,24 @@ impl<T: Record> Reader<T> {
     }
 
     async fn bury(&self, raw: &Delivered<Vec<u8>>, e: &sluice_schemas::codec::Error) -> anyhow::Result<()> {
-        tracing::warn!(stage = self.stage, kind = e.kind(), topic = raw.topic, offset = raw.offset, "dead letter: {e}");
-        let record = Original {
-            topic: raw.topic,
-            partition: raw.partition,
-            offset: raw.offset,
-            timestamp_ms: raw.timestamp_ms,
-            key: &raw.key,
-            value: &raw.record,
-            headers: &raw.headers,
-        };
-        let detail = e.to_string();
-        let failure = letters::undecodable(self.stage, e.kind(), &detail);
-        let letter = DeadLetter::new(record, failure);
+        self.letter(raw, &raw.headers, e.kind(), &e.to_string()).await
+    }
+
+    /// Puts a record that failed by itself into the next tier; after the last one, or where another try is no use, among the dead letters.
+    pub(super) async fn again(&self, raw: &Delivered<Vec<u8>>, kind: &str, detail: &str, again: bool) -> anyhow::Result<()> {
+        let (tier, headers) = Retry::after(&original(raw), Millis::now(), kind, detail);
+        let Some(topic) = tier.filter(|_| again) else { return self.letter(raw, &headers, kind, detail).await };
+        tracing::info!(stage = self.stage, kind, topic, "another try later: {detail}");
+        let out = Out { topic, partition: raw.partition, key: raw.key.clone(), payload: Some(raw.record.clone()), headers };
+        Ok(self.producer.send_all(vec![out]).await?)
+    }
+
+    async fn letter(&self, raw: &Delivered<Vec<u8>>, headers: &[Header], kind: &str, detail: &str) -> anyhow::Result<()> {
+        tracing::warn!(stage = self.stage, kind, topic = raw.topic, offset = raw.offset, "dead letter: {detail}");
+        let retry = Retry::find(headers);
+        let record = Original { headers, ..original(raw) };
+        let record = retry.as_ref().map_or(record, |retry| retry.first(record));
+        let letter = DeadLetter::new(record, letters::undecodable(self.stage, kind, detail));
         let out = Out {
             topic: EVENTS_DEAD_LETTER,
             partition: raw.partition,
@@ -209,7 +215,19 @@ impl<T: Record> Reader<T> {
             headers: Vec::new(),
         };
         self.producer.send_all(vec![out]).await?;
-        letters::count(self.stage, e.kind());
+        letters::count(self.stage, kind);
         Ok(())
+    }
+}
+
+fn original(raw: &Delivered<Vec<u8>>) -> Original<'_> {
+    Original {
+        topic: raw.topic,
+        partition: raw.partition,
+        offset: raw.offset,
+        timestamp_ms: raw.timestamp_ms,
+        key: &raw.key,
+        value: &raw.record,
+        headers: &raw.headers,
     }
 }

@@ -8,6 +8,7 @@ mod chains;
 mod effects;
 mod live;
 mod measure;
+mod media;
 mod parts;
 mod replays;
 mod servers;
@@ -141,6 +142,7 @@ async fn start(role: &'static str, parts: &Parts, running: &mut Running, drainin
             Ok(())
         }
         "accounts" => accounts::start(parts, running),
+        "media" => media::start(parts, running).await,
         "outbox" => upkeep::start(parts, running),
         other => effects::start(other, parts, running),
     }

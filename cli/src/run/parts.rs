@@ -33,7 +33,7 @@ impl Parts {
         let codecs = registry::load(&config.registry()).await?;
         let producer = Producer::new(&config.kafka, PRODUCE)?;
         let mut pool = None;
-        if needs(&["ingress", "sender", "expand", "tally", "accounts", "outbox", "api"]) {
+        if needs(&["ingress", "sender", "expand", "tally", "accounts", "media", "outbox", "api"]) {
             let opened = postgres::Pool::new(&config.postgres)?;
             postgres::check_role(&opened).await?;
             pool = Some(opened);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use sluice_api::Media;
 use sluice_api::ingress::{self, Ingress, Routes};
+use sluice_connectors::media::{Links, Store};
+use sluice_connectors::meta::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -51,11 +54,26 @@ pub async fn api(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
         parts.codecs.clone(),
         sluice_pipeline::stages::ledger::dry_run::forecast,
     );
+    let state = match media(&parts.config)? {
+        Some(media) => state.with_media(media),
+        None => state,
+    };
     live::start(parts, &state, running)?;
     let server = serve(parts.config.api.listen, sluice_api::router(state), running.cancel.clone()).await?;
     running.task(server);
     running.readiness.ready("api");
     Ok(())
+}
+
+/// Files of messages: an API without keys shows none and takes none in.
+fn media(config: &Config) -> Result<Option<Media>, Failure> {
+    if config.secrets.keys.is_empty() {
+        tracing::warn!("without `secrets.keys` no files of messages are shown or taken in");
+        return Ok(None);
+    }
+    let store = Store::open(&config.media).map_err(|e| anyhow::anyhow!("media.store: {e}"))?;
+    let (keys, client) = (config.keyring()?, Client::new(&config.meta)?);
+    Ok(Some(Media { links: Links::new(store, &keys), client, keys }))
 }
 
 /// Binds, and returns the server's future when `cancel` shall end it; without that, runs it aside.

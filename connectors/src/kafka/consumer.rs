@@ -16,6 +16,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use sluice_schemas::failpoint::hit;
 use sluice_schemas::record::Header;
 
+use super::due::Due;
 use super::stale::Stale;
 use super::{Error, Fences, Options};
 
@@ -122,12 +123,18 @@ fn drive<E: std::fmt::Display>(
     effect: &mut impl FnMut(&Batch) -> Result<(), E>,
 ) -> Result<(), Error> {
     let consumer = connect(options, subscription)?;
+    let (mut due, mut known) = (Due::default(), 0);
     while !stop.load(Ordering::Acquire) {
         if consumer.context().1.is() {
             return Err(Error::Stale);
         }
         let generation = consumer.context().0.load(Ordering::Acquire);
-        let batch = collect(&consumer, options, subscription, stop)?;
+        if generation != known {
+            due.forget();
+            known = generation;
+        }
+        due.resume(&consumer)?;
+        let batch = collect(&consumer, options, subscription, stop, &mut due)?;
         if batch.is_empty() || consumer.context().0.load(Ordering::Acquire) != generation {
             rewind(&consumer, options, &batch)?;
             continue;
@@ -165,7 +172,13 @@ fn connect(options: &Options, subscription: &Subscription) -> Result<BaseConsume
     Ok(consumer)
 }
 
-fn collect(consumer: &BaseConsumer<Generation>, options: &Options, subscription: &Subscription, stop: &AtomicBool) -> Result<Batch, Error> {
+fn collect(
+    consumer: &BaseConsumer<Generation>,
+    options: &Options,
+    subscription: &Subscription,
+    stop: &AtomicBool,
+    due: &mut Due,
+) -> Result<Batch, Error> {
     let mut batch: Batch = Vec::new();
     let mut deadline = Instant::now() + Duration::from_millis(200);
     while batch.len() < subscription.max_records && !stop.load(Ordering::Acquire) {
@@ -181,12 +194,16 @@ fn collect(consumer: &BaseConsumer<Generation>, options: &Options, subscription:
                 else {
                     continue;
                 };
+                let headers = super::headers(&message);
+                if due.early(consumer, &message, &headers)? {
+                    continue;
+                }
                 batch.push(Delivered {
                     topic,
                     partition: message.partition(),
                     offset: message.offset(),
                     timestamp_ms: message.timestamp().to_millis().unwrap_or_default(),
-                    headers: super::headers(&message),
+                    headers,
                     key: message.key().unwrap_or_default().to_vec(),
                     record: message.payload().unwrap_or_default().to_vec(),
                 });

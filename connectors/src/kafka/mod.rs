@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod consumer;
+mod due;
 pub mod lag;
 pub mod log;
 pub mod producer;

@@ -14,6 +14,7 @@ use sluice_schemas::codec;
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::{DeadLetter, Failure, Original};
 use sluice_schemas::redrive::{self, Mark};
+use sluice_schemas::retry;
 use sluice_schemas::topics::{EVENTS_DEAD_LETTER, EVENTS_UNROUTED};
 
 use crate::kafka::{self, producer::Out};
@@ -135,7 +136,8 @@ impl Letter {
     pub fn resend(&self, answer_late: bool) -> Result<Out, String> {
         let letter = &self.letter;
         let topic = redrive::target(redrive::role(letter), &letter.topic)?;
-        let mut headers: Vec<_> = letter.headers.iter().filter(|header| header.key != redrive::HEADER).cloned().collect();
+        let mut headers: Vec<_> =
+            letter.headers.iter().filter(|header| ![redrive::HEADER, retry::HEADER].contains(&header.key.as_str())).cloned().collect();
         headers.push(Mark::of(letter, self.at_ms, answer_late).header());
         Ok(Out { topic, partition: self.home, key: letter.key.clone(), payload: Some(letter.value.clone()), headers })
     }

@@ -26,6 +26,9 @@ pub enum Error {
         /// Meta's words.
         message: String,
     },
+    /// There is no line to Meta.
+    #[error("no connection to Meta: {0}")]
+    NoConnection(String),
     /// No answer came, or one without an error object: worth another try.
     #[error("Meta did not answer: {0}")]
     Unreachable(String),
@@ -39,7 +42,7 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "refused",
-            Self::Unreachable(_) => "unreachable",
+            Self::NoConnection(_) | Self::Unreachable(_) => "unreachable",
             Self::Unexpected(_) => "unexpected",
         }
     }
@@ -50,16 +53,26 @@ impl Client {
     pub async fn get(&self, path: &str, query: &[(&str, &str)], token: &SecretString) -> Result<Value, Error> {
         let url = format!("{}/{}/{path}", self.options.graph_url, self.options.version);
         let url = reqwest::Url::parse_with_params(&url, query).map_err(|e| Error::Unexpected(e.to_string()))?;
-        let sent = self.http.get(url).bearer_auth(token.expose_secret()).send().await;
-        let mut answer = sent.map_err(|e| Error::Unreachable(e.without_url().to_string()))?;
-        let (status, mut body) = (answer.status().as_u16(), Vec::new());
-        while let Some(chunk) = answer.chunk().await.map_err(|e| Error::Unreachable(e.without_url().to_string()))? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(Error::Unexpected(format!("it is larger than {LARGEST} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        read(status, &body)
+        answer(self.http.get(url).bearer_auth(token.expose_secret())).await
+    }
+
+    /// Changes what is at `path`: `method` is POST or DELETE.
+    pub async fn change(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+        token: &SecretString,
+    ) -> Result<Value, Error> {
+        let url = format!("{}/{}/{path}", self.options.graph_url, self.options.version);
+        let url = reqwest::Url::parse_with_params(&url, query).map_err(|e| Error::Unexpected(e.to_string()))?;
+        let request = self.http.request(method, url).bearer_auth(token.expose_secret());
+        answer(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
     }
 
     /// Every row of the list at `path`, page after page. A page may be short or empty and still have a next one.
@@ -82,6 +95,23 @@ impl Client {
         }
         Err(Error::Unexpected(format!("the list does not end after {PAGES} pages")))
     }
+}
+
+/// The JSON that answers a request.
+pub(super) async fn answer(request: reqwest::RequestBuilder) -> Result<Value, Error> {
+    let unreachable = |e: reqwest::Error| {
+        let broken = if e.is_connect() { Error::NoConnection } else { Error::Unreachable };
+        broken(e.without_url().to_string())
+    };
+    let mut answer = request.send().await.map_err(unreachable)?;
+    let (status, mut body) = (answer.status().as_u16(), Vec::new());
+    while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Error::Unexpected(format!("it is larger than {LARGEST} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    read(status, &body)
 }
 
 fn read(status: u16, body: &[u8]) -> Result<Value, Error> {

@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod graph;
+mod media;
 pub mod template;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use sluice_schemas::meta::{Response, response};
 use sluice_schemas::record::Outcome;
 
 pub use channel::{Rendered, channel, render};
+pub use media::{Download, Place, Uploading};
 
 /// Where the Graph API is.
 #[derive(Debug, Clone, Deserialize)]

@@ -29,6 +29,7 @@ mod role;
 pub mod seal;
 pub mod tenants;
 mod upload;
+pub mod uploads;
 pub mod users;
 
 pub use error::Error;

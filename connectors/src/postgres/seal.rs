@@ -55,6 +55,19 @@ impl Keyring {
         &self.current
     }
 
+    /// A key for another purpose from each key-encryption key, that of the current one first. What it signs tells nothing about them.
+    pub(crate) fn derived(&self, purpose: &str) -> Vec<[u8; KEY_LEN]> {
+        let mut names: Vec<&String> = self.keys.keys().collect();
+        names.sort_by_key(|name| **name != self.current);
+        let derive = |name: &String| {
+            let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &self.keys[name]);
+            let mut bytes = [0; KEY_LEN];
+            bytes.copy_from_slice(aws_lc_rs::hmac::sign(&key, &lengths(&[b"derived", purpose.as_bytes()])).as_ref());
+            bytes
+        };
+        names.into_iter().map(derive).collect()
+    }
+
     /// A new data key and its wrapped form.
     pub(crate) fn create(&self, tenant: TenantId, key_id: i32) -> Result<(DataKey, Vec<u8>), Error> {
         let mut bytes = [0; KEY_LEN];

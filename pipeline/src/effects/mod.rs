@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod archive;
 pub mod expand;
+pub mod media;
 pub mod metrics;
 pub mod outbox;
 pub mod sender;

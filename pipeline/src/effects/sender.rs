@@ -23,8 +23,10 @@ use tokio::sync::Semaphore;
 
 use crate::domain::callback::Keys;
 
-/// Access tokens by account, refreshed from the configuration.
-pub type Tokens = Arc<ArcSwap<HashMap<String, SecretString>>>;
+/// Access tokens by account.
+pub type Table = HashMap<String, SecretString>;
+/// The same, refreshed from the configuration.
+pub type Tokens = Arc<ArcSwap<Table>>;
 
 /// Exchanges at once; each holds one body and one connection.
 const CONCURRENCY: usize = 1_024;

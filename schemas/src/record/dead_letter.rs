@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{TenantId, bin};
 use crate::redrive::Mark;
+use crate::retry::Retry;
 use crate::topics;
 
 /// A record that a stage could not process, kept whole so that it can be redriven.
@@ -96,6 +97,8 @@ impl DeadLetter {
             Some(mark) => (mark.topic.as_str(), mark.partition, mark.offset, mark.timestamp_ms, mark.attempts.len() as i32 + 1),
             None => (record.topic, record.partition, record.offset, record.timestamp_ms, 1),
         };
+        // One that waited in tiers has failed once in each of them too.
+        let attempt = Retry::find(record.headers).map_or(attempt, |retry| attempt + retry.attempts.len() as i32 - 1);
         Self {
             tenant: owner(failure.tenant, record.key),
             stage: failure.stage.to_owned(),

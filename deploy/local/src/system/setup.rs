@@ -179,6 +179,7 @@ impl Place {
             "ingress": {
                 "listen": local(ingress), "app_secrets": [self.secrets.app_secret], "verify_token": self.secrets.verify_token,
             },
+            "media": {"store": self.dir.join("media")},
             "api": {"listen": local(api), "ops_listen": local(metrics)},
             "secrets": {
                 "current": "local", "keys": {"local": self.secrets.key_encryption},
