@@ -11,6 +11,7 @@ pub mod ingress;
 pub mod live;
 pub mod ops;
 mod options;
+mod outside;
 mod rest;
 pub mod stages;
 mod state;
@@ -25,9 +26,9 @@ use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-pub use data::media::Media;
 pub use error::Error;
 pub use options::Options;
+pub use outside::Outside;
 pub use rest::description;
 pub use stages::Stages;
 pub use state::State;

@@ -7,11 +7,10 @@ use sluice_schemas::codec::Codecs;
 use sluice_schemas::forecast::{Forecast, Plan};
 
 use crate::auth::throttle::Throttle;
-use crate::data::media::Media;
 use crate::data::rates::Rates;
 use crate::data::travel;
 use crate::live::{Hub, replay};
-use crate::{Options, Stages};
+use crate::{Options, Outside, Stages};
 
 /// Plays a plan to its end. The schedule is the pipeline's, which this package does not see.
 pub type Forecaster = fn(&Plan) -> Forecast;
@@ -43,8 +42,8 @@ pub struct State {
     pub(crate) rates: Arc<Rates>,
     /// Plays a campaign's plan on the ledger's own schedule.
     pub(crate) forecast: Forecaster,
-    /// Files of messages; `None` where a process has no keys.
-    pub(crate) media: Option<Media>,
+    /// Meta and files; `None` where a process has no keys.
+    pub(crate) outside: Option<Outside>,
     /// Failed logins.
     pub(crate) logins: Arc<Throttle>,
 }
@@ -73,14 +72,14 @@ impl State {
             stages: Stages::default(),
             rates: Arc::default(),
             forecast,
-            media: None,
+            outside: None,
             logins: Arc::default(),
         }
     }
 
-    /// The same with files of messages.
+    /// The same with a way to Meta and to files.
     #[must_use]
-    pub fn with_media(self, media: Media) -> Self {
-        Self { media: Some(media), ..self }
+    pub fn with(self, outside: Outside) -> Self {
+        Self { outside: Some(outside), ..self }
     }
 }

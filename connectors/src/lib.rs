@@ -2,6 +2,7 @@
 
 pub mod kafka;
 pub mod letters;
+pub mod manage;
 pub mod media;
 pub mod meta;
 pub mod outcomes;

@@ -17,6 +17,7 @@ mod page;
 mod person;
 mod replays;
 mod stages;
+mod templates;
 
 use axum::Router;
 use axum::body::Body;
@@ -66,6 +67,10 @@ pub(crate) fn router() -> Router<State> {
         .route("/replays/{id}", get(replays::show))
         .route("/replays/{id}/{verb}", post(replays::control))
         .route("/numbers", get(numbers::show))
+        .route("/numbers/connect", post(templates::connect))
+        .route("/templates", post(templates::save))
+        .route("/templates/edit", get(templates::show))
+        .route("/templates/delete", post(templates::delete))
         .route("/stages", get(stages::show))
         .route("/live", get(live::stream))
         .route("/media/{link}", get(media::serve))

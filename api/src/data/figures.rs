@@ -47,7 +47,7 @@ pub async fn templates(app: &State, actor: &Actor) -> Result<Vec<Template>, Erro
     Ok(rows.into_iter().map(template).collect())
 }
 
-fn template(row: config::Template) -> Template {
+pub(super) fn template(row: config::Template) -> Template {
     let language = command::Language { code: row.language.clone() };
     let unfilled = command::Template { name: row.name.clone(), language, components: Vec::new() };
     Template {

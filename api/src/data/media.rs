@@ -5,9 +5,7 @@ use futures::future::join_all;
 use futures::{Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::Value;
-use sluice_connectors::media::{self, Key, Links, Upload, UploadError};
-use sluice_connectors::meta::Client;
-use sluice_connectors::postgres::seal::Keyring;
+use sluice_connectors::media::{self, Key, Upload, UploadError};
 use sluice_connectors::postgres::uploads;
 use sluice_connectors::scylla::{Direction, MessageRow};
 use sluice_schemas::ids::TenantId;
@@ -17,17 +15,6 @@ use sluice_schemas::time::Millis;
 use crate::auth::Actor;
 use crate::view::{Attachment, UploadedFile};
 use crate::{Error, State};
-
-/// Files that a process can show and take in.
-#[derive(Clone)]
-pub struct Media {
-    /// Signs and reads links.
-    pub links: Links,
-    /// Uploads.
-    pub client: Client,
-    /// Opens access tokens.
-    pub keys: Keyring,
-}
 
 /// A file before it is known whether it is there.
 struct Named {
@@ -101,10 +88,10 @@ async fn sent(app: &State, tenant: TenantId, rows: &[&MessageRow], named: &mut [
 
 async fn shown(app: &State, file: Named) -> Attachment {
     let Named { key, r#type, mime, name } = file;
-    let found = match &app.media {
+    let found = match &app.outside {
         None => None,
-        Some(media) => match media.links.store().size(&key).await {
-            Ok(found) => found.map(|bytes| (bytes, media.links.make(&key, &mime, name.as_deref(), Millis::now()))),
+        Some(outside) => match outside.links.store().size(&key).await {
+            Ok(found) => found.map(|bytes| (bytes, outside.links.make(&key, &mime, name.as_deref(), Millis::now()))),
             Err(e) => {
                 tracing::warn!(error = %e, "the media store does not answer");
                 None
@@ -115,16 +102,12 @@ async fn shown(app: &State, file: Named) -> Attachment {
     Attachment { r#type, mime_type: mime, name, bytes, url }
 }
 
-fn media(app: &State) -> Result<&Media, Error> {
-    app.media.as_ref().ok_or_else(|| Error::Unavailable { service: "media", cause: "this process has no `secrets.keys`".into() })
-}
-
 /// A file that a link names: its type and name, its bytes, and itself.
 pub(crate) async fn open(
     app: &State,
     link: &str,
 ) -> Result<(media::Link, u64, impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static + use<>), Error> {
-    let links = &media(app)?.links;
+    let links = &app.outside()?.links;
     let gone = || Error::NotFound("file under this link: links end after some minutes; load the page again".into());
     let (link, key) = links.read(link, Millis::now()).ok_or_else(gone)?;
     let found = links.store().read(&key).await.map_err(|e| Error::Unavailable { service: "media", cause: e.to_string() })?;
@@ -149,16 +132,13 @@ pub(crate) async fn upload<E: std::fmt::Display>(
     handed: &Handed<'_>,
     file: impl Stream<Item = Result<Bytes, E>>,
 ) -> Result<UploadedFile, Error> {
-    let media = media(app)?;
+    let outside = app.outside()?;
     let upload = Upload { tenant: actor.tenant, account: handed.account, mime: handed.mime, name: handed.name, by: &actor.name };
-    let uploaded = media::upload((&app.pool, &media.keys), (&media.client, media.links.store()), &upload, file).await;
+    let uploaded = media::upload((&app.pool, &outside.keys), (&outside.client, outside.links.store()), &upload, file).await;
     let uploaded = uploaded.map_err(|e| match e {
         UploadError::Field(field, why) => Error::field(field, format!("`{field}` {why}")),
         UploadError::Source(e) => Error::field("file", format!("the file did not arrive whole: {e}")),
-        UploadError::Meta(e) => match e {
-            sluice_connectors::meta::graph::Error::Refused { .. } => Error::Conflict(e.to_string()),
-            e => Error::Unavailable { service: "Meta", cause: e.to_string() },
-        },
+        UploadError::Meta(e) => e.into(),
         UploadError::Postgres(e) => e.into(),
         UploadError::Store(e) => Error::Unavailable { service: "media", cause: e.to_string() },
     })?;

@@ -9,6 +9,7 @@ pub mod forecast;
 pub mod history;
 pub mod idempotency;
 pub mod letters;
+pub mod manage;
 pub mod media;
 pub mod messages;
 pub mod opt_outs;

@@ -8,6 +8,7 @@ mod events;
 mod extract;
 mod figures;
 mod letters;
+mod manage;
 mod media;
 mod messages;
 mod opt_outs;
@@ -98,7 +99,9 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(replays::control))
         .routes(routes!(figures::stages))
         .routes(routes!(figures::numbers))
-        .routes(routes!(figures::templates))
+        .routes(routes!(figures::templates, manage::create, manage::edit))
+        .routes(routes!(manage::delete))
+        .routes(routes!(manage::connect))
         .routes(routes!(events::stream));
     OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", v1)
 }

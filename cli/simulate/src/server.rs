@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::customers::{self, inbound};
 use crate::error::Error;
+use crate::graph::review;
 use crate::listen::{Connection, Resettable};
 use crate::state::State;
 use crate::timeline::Event;
@@ -73,6 +74,7 @@ async fn pump(state: Arc<State>) {
         for event in state.timeline.due(state.clock.now()) {
             match event {
                 Event::Update(update) => state.outbox.push(&state, update),
+                Event::Review { waba, name, language } => review::done(&state, &waba, &name, &language),
                 Event::Reply { number, from, text } => inbound::reply(&state, &number, &from, &text),
             }
         }

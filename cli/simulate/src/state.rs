@@ -68,6 +68,8 @@ pub(crate) struct Number {
     pub(crate) seed: world::Number,
     pub(crate) waba: Arc<Waba>,
     pub(crate) registered: AtomicBool,
+    /// Two-step verification.
+    pub(crate) pin: Mutex<Option<String>>,
     pub(crate) throughput: Mutex<Bucket>,
     pub(crate) callback: RwLock<Option<String>>,
     pairs: [Mutex<HashMap<Box<str>, Pair>>; SHARDS],
@@ -230,6 +232,7 @@ fn number(seed: &world::Number, waba: Arc<Waba>) -> Number {
         digits: seed.display_phone_number.chars().filter(char::is_ascii_digit).collect(),
         waba,
         registered: AtomicBool::new(seed.registered),
+        pin: Mutex::default(),
         throughput: Mutex::new(Bucket::new(f64::from(seed.throughput), seed.throughput_depth.unwrap_or(seed.throughput))),
         callback: RwLock::default(),
         pairs: std::array::from_fn(|_| Mutex::default()),

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use crate::limits::Millis;
-use crate::state::{Number, lock};
+use crate::state::{Number, Waba, lock};
 use crate::webhook::Update;
 
 /// Something due at a time.
 pub(crate) enum Event {
     /// A webhook leaves.
     Update(Update),
+    /// Somebody at Meta has looked at a template.
+    Review { waba: Arc<Waba>, name: String, language: String },
     /// A customer answers a template.
     Reply { number: Arc<Number>, from: Box<str>, text: Box<str> },
 }

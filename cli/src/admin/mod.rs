@@ -29,6 +29,7 @@ mod template;
 mod tenant;
 mod token;
 mod user;
+mod way;
 
 use anyhow::anyhow;
 use clap::Subcommand;

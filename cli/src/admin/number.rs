@@ -6,9 +6,11 @@ use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sluice_connectors::letters::{Command, Filter, Source};
+use sluice_connectors::manage::Connect;
 use sluice_connectors::postgres::{self, Transaction, audit, config as settings, numbers, tenants};
 
 use super::output::{Form, notice};
+use super::way::{Way, failed};
 use super::{actor, connect, input, letters, tenant};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -29,6 +31,9 @@ enum Verb {
         after_help = "Example: sluice number add --tenant acme --channel whatsapp --account 106540352242922 --waba 102290129340398 --display '+1 555 010 0001' --token-file token"
     )]
     Add(Box<Add>),
+    /// Connects a WhatsApp business account with all its numbers: checks the token, subscribes to webhooks, registers; may be repeated
+    #[command(after_help = "Example: sluice number connect --tenant acme --waba 102290129340398 --token-file token --pin 123456")]
+    Connect(Box<Connecting>),
     /// Lists the numbers of a tenant
     #[command(after_help = "Example: sluice number list --tenant acme --json")]
     List {
@@ -75,6 +80,28 @@ struct Add {
     token_file: Option<PathBuf>,
 }
 
+#[derive(clap::Args)]
+struct Connecting {
+    /// Slug of the tenant
+    #[arg(long)]
+    tenant: String,
+    /// WhatsApp Business account
+    #[arg(long, value_parser = input::digits)]
+    waba: String,
+    /// Variable that holds the access token of a system user, which is stored sealed
+    #[arg(long, value_name = "VAR", conflicts_with = "token_file", required_unless_present = "token_file")]
+    token_env: Option<String>,
+    /// File that holds it; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Six digits: the two-step PIN under which numbers that are not connected yet are registered
+    #[arg(long, value_parser = input::digits)]
+    pin: Option<String>,
+    /// Address of our webhooks, where the one in the app's dashboard is not to be used; Meta asks it at once
+    #[arg(long, value_name = "URL")]
+    callback: Option<String>,
+}
+
 const COLUMNS: [&str; 8] =
     ["channel", "account", "waba_id", "display_phone_number", "messages_per_second", "messaging_limit", "home", "status"];
 
@@ -82,6 +109,7 @@ const COLUMNS: [&str; 8] =
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Add(add) => put(config, args.form, *add).await,
+        Verb::Connect(connecting) => account(config, args.form, *connecting).await,
         Verb::List { tenant: slug } => {
             let pool = connect(config).await?;
             let transaction = pool.tenant(tenant(&pool, &slug).await?).await?;
@@ -114,6 +142,26 @@ async fn put(config: &Config, form: Form, add: Add) -> Result<(), Failure> {
     if let Err(failure) = claim(config, &stored).await {
         let again = format!("sluice replay redrive --tenant {} --stage ingress", add.tenant);
         notice(&format!("the number is stored; its updates of before are not replayed yet, `{again}` does it: {:#}", failure.error));
+    }
+    Ok(())
+}
+
+async fn account(config: &Config, form: Form, args: Connecting) -> Result<(), Failure> {
+    let token = input::secret("token", args.token_env.as_deref(), args.token_file.as_ref())?;
+    let token = token.ok_or_else(|| Failure::data(anyhow!("--token-file: give the access token of a system user")))?;
+    let callback = args.callback.map(|url| (url, config.ingress.verify_token.clone()));
+    let (at, by) = (Way::open(config, &args.tenant).await?, actor());
+    let connected = at.desk(&by).connect(&Connect { waba: args.waba, token, callback, pin: args.pin }).await.map_err(failed)?;
+    let rows: Vec<Value> = connected.numbers.iter().map(|number| json!(number)).collect();
+    form.rows(&["account", "display", "verified_name", "messages_per_second", "connected", "remedy"], &rows)?;
+    let pool = connect(config).await?;
+    let transaction = pool.tenant(tenant(&pool, &args.tenant).await?).await?;
+    let stored = numbers::list(&transaction).await?;
+    transaction.commit().await?;
+    for number in stored.iter().filter(|number| connected.numbers.iter().any(|new| new.account == number.account)) {
+        if let Err(failure) = claim(config, number).await {
+            notice(&format!("updates of before are not replayed yet for {}: {:#}", number.account, failure.error));
+        }
     }
     Ok(())
 }

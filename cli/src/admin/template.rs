@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::{Value, json};
+use sluice_connectors::manage::Draft;
 use sluice_connectors::meta::Client;
 use sluice_connectors::postgres::config::{self as settings, Template};
 use sluice_connectors::postgres::{audit, numbers};
 use sluice_pipeline::effects::accounts::{self, Accounts};
 
 use super::output::{Form, notice};
+use super::way::{Way, failed};
 use super::{actor, connect, input, tenant};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -38,6 +40,30 @@ enum Verb {
         #[arg(long)]
         tenant: String,
     },
+    /// Makes a template at Meta, which looks at it first
+    #[command(
+        after_help = "Example: sluice template create --tenant acme draft.json\nThe file: {\"name\": \"spring_sale\", \"language\": \"en_US\", \"category\": \"MARKETING\", \"body\": {\"text\": \"Hello {{1}}, it is spring.\", \"examples\": [\"Ana\"]}, \"footer\": \"Reply STOP to end\", \"buttons\": [{\"type\": \"quick_reply\", \"text\": \"Yes\"}]}"
+    )]
+    Create(Written),
+    /// Gives a template other words; Meta looks at it again, and what uses it waits meanwhile
+    #[command(after_help = "Example: sluice template edit --tenant acme draft.json")]
+    Edit(Written),
+    /// Deletes a template at Meta, in one language or in all
+    #[command(after_help = "Example: sluice template delete --tenant acme --name spring_sale --language en_US")]
+    Delete {
+        /// Slug of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// WhatsApp Business account; may be left out where there is only one
+        #[arg(long, value_parser = input::digits)]
+        waba: Option<String>,
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// One language; all of them when left out
+        #[arg(long)]
+        language: Option<String>,
+    },
     /// Lists a tenant's templates
     #[command(after_help = "Example: sluice template list --tenant acme --json | jq .components")]
     List {
@@ -59,12 +85,31 @@ struct Import {
     file: PathBuf,
 }
 
+#[derive(clap::Args)]
+struct Written {
+    /// Slug of the tenant
+    #[arg(long)]
+    tenant: String,
+    /// WhatsApp Business account; may be left out where there is only one
+    #[arg(long, value_parser = input::digits)]
+    waba: Option<String>,
+    /// JSON; `-` is standard input
+    file: PathBuf,
+}
+
 const COLUMNS: [&str; 6] = ["waba_id", "name", "language", "category", "status", "quality"];
 
 /// Runs the verb.
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Import(import) => put(config, args.form, &import).await,
+        Verb::Create(written) => write(config, args.form, &written, false).await,
+        Verb::Edit(written) => write(config, args.form, &written, true).await,
+        Verb::Delete { tenant: slug, waba, name, language } => {
+            let at = Way::open(config, &slug).await?;
+            let languages = at.desk(&actor()).delete_template(waba.as_deref(), &name, language.as_deref()).await.map_err(failed)?;
+            args.form.one(&json!({"name": name, "languages": languages}), &format!("{name} is deleted in {languages} languages"))
+        }
         Verb::Sync { tenant: slug } => sync(config, args.form, &slug).await,
         Verb::List { tenant: slug } => {
             let pool = connect(config).await?;
@@ -74,6 +119,14 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
             args.form.rows(&COLUMNS, &rows)
         }
     }
+}
+
+async fn write(config: &Config, form: Form, written: &Written, edit: bool) -> Result<(), Failure> {
+    let draft: Draft = input::json(&written.file, &input::read(&written.file)?)?;
+    let (at, by) = (Way::open(config, &written.tenant).await?, actor());
+    let (desk, waba) = (at.desk(&by), written.waba.as_deref());
+    let made = if edit { desk.edit_template(waba, &draft).await } else { desk.create_template(waba, &draft).await };
+    form.rows(&COLUMNS, &[json!(made.map_err(failed)?)])
 }
 
 async fn sync(config: &Config, form: Form, slug: &str) -> Result<(), Failure> {

@@ -34,6 +34,9 @@ enum Verb {
     /// From how many recipients on a campaign needs a second person before it starts
     #[command(after_help = "Example: sluice tenant approvals acme --from 10000")]
     Approvals(Approvals),
+    /// What a tenant may send at most over all its numbers
+    #[command(after_help = "Example: sluice tenant plan acme --messages-per-second 200")]
+    Plan(Plan),
     /// Stops a tenant's logins and sends
     #[command(after_help = "Example: sluice tenant suspend acme")]
     Suspend(Which),
@@ -79,7 +82,16 @@ struct Approvals {
     from: i64,
 }
 
-const COLUMNS: [&str; 7] = ["slug", "id", "name", "home", "time_zone", "locale", "suspended"];
+#[derive(clap::Args)]
+struct Plan {
+    /// Slug of the tenant
+    slug: String,
+    /// Messages a second, of which campaigns use four fifths; 0 for no limit beside those of its numbers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..=1_000_000))]
+    messages_per_second: i32,
+}
+
+const COLUMNS: [&str; 8] = ["slug", "id", "name", "home", "time_zone", "locale", "suspended", "messages_per_second"];
 
 /// Runs the verb.
 pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
@@ -91,6 +103,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
             args.form.rows(&COLUMNS, &rows)
         }
         Verb::Approvals(which) => approvals(&pool, args.form, &which).await,
+        Verb::Plan(which) => plan(&pool, args.form, &which).await,
         Verb::Suspend(which) => suspend(&pool, args.form, &which.slug, true).await,
         Verb::Resume(which) => suspend(&pool, args.form, &which.slug, false).await,
     }
@@ -146,6 +159,16 @@ async fn approvals(pool: &Pool, form: Form, args: &Approvals) -> Result<(), Fail
         from => format!("campaigns of {} with {from} recipients or more need a second person", args.slug),
     };
     form.one(&json!({"slug": args.slug, "approve_from": args.from}), &text)
+}
+
+async fn plan(pool: &Pool, form: Form, args: &Plan) -> Result<(), Failure> {
+    let transaction = pool.tenant(super::tenant(pool, &args.slug).await?).await?;
+    settings::plan(&transaction, args.messages_per_second).await?;
+    let told = json!({"messages_per_second": args.messages_per_second});
+    audit::record(&transaction, &actor(), "tenant.plan", &args.slug, &told).await?;
+    let tenant = tenants::own(&transaction).await?;
+    transaction.commit().await?;
+    form.rows(&COLUMNS, &[json!(tenant)])
 }
 
 async fn suspend(pool: &Pool, form: Form, slug: &str, suspended: bool) -> Result<(), Failure> {

@@ -20,7 +20,10 @@ use crate::exit::Failure;
 const NAMES: [(&str, &str); 4] = [
     ("parse", "cutting a webhook body into updates and reading one, beside serde_json"),
     ("ingress", "a signed POST to acknowledged records on the configured broker, beside bare axum routes"),
-    ("schedule", "the ledger's schedule with many people waiting, beside few; a dry run, beside as many decisions"),
+    (
+        "schedule",
+        "the ledger's schedule with many people or tenants waiting, beside few; equal shares; a dry run, beside as many decisions",
+    ),
     ("stage", "each chain on the configured broker, beside a copy-through loop"),
 ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use sluice_api::Media;
+use sluice_api::Outside;
 use sluice_api::ingress::{self, Ingress, Routes};
 use sluice_connectors::media::{Links, Store};
 use sluice_connectors::meta::Client;
@@ -54,8 +54,8 @@ pub async fn api(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
         parts.codecs.clone(),
         sluice_pipeline::stages::ledger::dry_run::forecast,
     );
-    let state = match media(&parts.config)? {
-        Some(media) => state.with_media(media),
+    let state = match outside(&parts.config)? {
+        Some(outside) => state.with(outside),
         None => state,
     };
     live::start(parts, &state, running)?;
@@ -65,15 +65,16 @@ pub async fn api(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Files of messages: an API without keys shows none and takes none in.
-fn media(config: &Config) -> Result<Option<Media>, Failure> {
+/// An API without keys speaks to no Meta, shows no files and takes none in.
+fn outside(config: &Config) -> Result<Option<Outside>, Failure> {
     if config.secrets.keys.is_empty() {
-        tracing::warn!("without `secrets.keys` no files of messages are shown or taken in");
+        tracing::warn!("without `secrets.keys` no files are shown or taken in, and nothing is changed at Meta");
         return Ok(None);
     }
     let store = Store::open(&config.media).map_err(|e| anyhow::anyhow!("media.store: {e}"))?;
     let (keys, client) = (config.keyring()?, Client::new(&config.meta)?);
-    Ok(Some(Media { links: Links::new(store, &keys), client, keys }))
+    let verify_token = config.ingress.verify_token.clone();
+    Ok(Some(Outside { links: Links::new(store, &keys), client, keys, verify_token }))
 }
 
 /// Binds, and returns the server's future when `cancel` shall end it; without that, runs it aside.

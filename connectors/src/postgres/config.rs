@@ -1,7 +1,7 @@
 //! Configuration that the chains read: a row here, and in the same transaction one `config` record for every home of the tenant.
 //!
 //! The records' names and values, by kind:
-//! - `tenant` `-`: `{"slug","name","home","time_zone","locale","suspended"}`
+//! - `tenant` `-`: `{"slug","name","home","time_zone","locale","suspended","messages_per_second"}`
 //! - `number` account: `{"channel","account","waba_id","display_phone_number","home","messages_per_second","status","portfolio_id","messaging_limit"}`
 //! - `template` `waba/name/language`: `{"waba_id","name","language","category","status","components"}`
 //! - `catalog` `-`: the catalog as given
@@ -68,7 +68,7 @@ pub async fn publish_tenant(transaction: &Transaction) -> Result<i64> {
         .try_get(0)?;
     let value = json!({
         "slug": tenant.slug, "name": tenant.name, "home": tenant.home, "time_zone": tenant.time_zone,
-        "locale": tenant.locale, "suspended": tenant.suspended,
+        "locale": tenant.locale, "suspended": tenant.suspended, "messages_per_second": tenant.messages_per_second,
     });
     publish(transaction, "tenant", "-", version, Some(&value)).await?;
     Ok(version)
@@ -78,6 +78,14 @@ pub async fn publish_tenant(transaction: &Transaction) -> Result<i64> {
 pub async fn suspend(transaction: &Transaction, suspended: bool) -> Result<i64> {
     let sql = "update tenants set suspended_at = case when $2 then coalesce(suspended_at, now()) end where id = $1";
     transaction.execute(sql, &[&transaction.tenant()?.0, &suspended]).await?;
+    publish_tenant(transaction).await
+}
+
+/// Sets the plan of the tenant; 0 for no limit of its own.
+pub async fn plan(transaction: &Transaction, messages_per_second: i32) -> Result<i64> {
+    transaction
+        .execute("update tenants set messages_per_second = $2 where id = $1", &[&transaction.tenant()?.0, &messages_per_second])
+        .await?;
     publish_tenant(transaction).await
 }
 

@@ -143,6 +143,15 @@ pub async fn token(pool: &Pool, keys: &Keyring, tenant: TenantId, channel: &str,
     row.map(|row| open(keys, &row)).transpose()
 }
 
+/// An access token that may speak for a business account: that of any active number of it.
+pub async fn token_of_waba(pool: &Pool, keys: &Keyring, tenant: TenantId, waba: &str) -> Result<Option<SecretString>> {
+    let transaction = pool.worker().await?;
+    let sql = format!("{SEALED} and n.tenant_id = $1 and n.waba_id = $2 and n.status = 'active' order by n.account limit 1");
+    let row = transaction.query_opt(&sql, &[&tenant.0, &waba]).await?;
+    transaction.commit().await?;
+    row.map(|row| open(keys, &row)).transpose()
+}
+
 /// The access tokens of every active number by account, for the sender. One that does not open is logged and left out: its number
 /// is held, the others send.
 pub async fn tokens(pool: &Pool, keys: &Keyring) -> Result<HashMap<String, SecretString>> {

@@ -38,6 +38,8 @@ pub struct Tenant {
     pub locale: String,
     /// Whether it may neither sign in nor send.
     pub suspended: bool,
+    /// Its plan: what it may send at most, messages a second over all its numbers; 0 for no limit of its own.
+    pub messages_per_second: i32,
 }
 
 /// Makes a tenant; gives [`Error::Exists`] for a slug in use. Its configuration record follows with [`super::config::publish_tenant`].
@@ -95,7 +97,7 @@ pub(crate) async fn homes_of(transaction: &Transaction, tenant: TenantId) -> Res
     transaction.query(sql, &[&tenant.0]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-const COLUMNS: &str = "id, slug, name, home_partition, time_zone, locale, suspended_at is not null";
+const COLUMNS: &str = "id, slug, name, home_partition, time_zone, locale, suspended_at is not null, messages_per_second";
 
 fn tenant(row: &tokio_postgres::Row) -> Result<Tenant> {
     Ok(Tenant {
@@ -106,5 +108,6 @@ fn tenant(row: &tokio_postgres::Row) -> Result<Tenant> {
         time_zone: row.try_get(4)?,
         locale: row.try_get(5)?,
         suspended: row.try_get(6)?,
+        messages_per_second: row.try_get(7)?,
     })
 }

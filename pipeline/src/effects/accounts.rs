@@ -108,15 +108,8 @@ impl Accounts {
     }
 
     async fn token(&self, tenant: TenantId, waba: &str) -> Result<SecretString, Error> {
-        let transaction = self.pool.tenant(tenant).await?;
-        let numbers = numbers::list(&transaction).await?;
-        transaction.commit().await?;
-        for number in numbers.iter().filter(|number| number.waba_id.as_deref() == Some(waba) && number.status == "active") {
-            if let Some(token) = numbers::token(&self.pool, &self.keys, tenant, &number.channel, &number.account).await? {
-                return Ok(token);
-            }
-        }
-        Err(Error::Token(waba.to_owned()))
+        let token = numbers::token_of_waba(&self.pool, &self.keys, tenant, waba).await?;
+        token.ok_or_else(|| Error::Token(waba.to_owned()))
     }
 
     async fn keep_templates(&self, tenant: TenantId, waba: &str, listed: &[Value]) -> Result<Report, Error> {

@@ -84,8 +84,6 @@ async fn record(client: &Client, store: &Store, tokens: &Table, event: &Event) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn every_kind_of_failure_has_a_series_of_its_own_from_the_start() {
         assert_eq!(crate::letters::MEDIA, sluice_connectors::media::Error::KINDS);

@@ -48,6 +48,15 @@ pub fn call(method: &str, url: &str, headers: &[(&str, &str)], body: Option<Stri
     })
 }
 
+/// Posts bytes.
+pub fn put(url: &str, bytes: Vec<u8>) -> Answer {
+    runtime().block_on(async {
+        let response = Client::builder().no_proxy().build().expect("a client").post(url).body(bytes).send().await.expect("an answer");
+        let status = response.status().as_u16();
+        Answer { status, body: response.text().await.expect("a body") }
+    })
+}
+
 /// Posts JSON.
 pub fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     let headers = [headers, &[("content-type", "application/json")]].concat();

@@ -23,6 +23,7 @@ mod hours;
 mod http;
 mod kill;
 mod letters;
+mod manage;
 mod media;
 mod offsets;
 mod opt_outs;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::Bucket;
-use crate::state::{State, lock};
+use crate::state::{State, Waba, lock};
 use crate::webhook::Update;
 
 /// `POST /_sim/number`.
@@ -61,21 +61,32 @@ pub(super) struct TemplateChange {
 /// A sentence about the field that is wrong.
 pub(super) fn template(state: &Arc<State>, change: &TemplateChange) -> Result<(), String> {
     let waba = state.wabas.get(&change.waba_id).ok_or_else(|| format!("waba_id: `{}` is no WABA of this world", change.waba_id))?;
+    let reason = change.reason.as_deref().unwrap_or("NONE");
+    if set_status(state, waba, (&change.name, &change.language), &change.status, reason) {
+        return Ok(());
+    }
+    Err(format!("name: `{}` does not exist in {}", change.name, change.language))
+}
+
+/// Sets a template's status and sends the webhook; false where there is no such template.
+pub(crate) fn set_status(state: &Arc<State>, waba: &Arc<Waba>, (name, language): (&str, &str), status: &str, reason: &str) -> bool {
     let template = {
         let mut templates = waba.templates.write().unwrap_or_else(PoisonError::into_inner);
-        let slot = templates.get_mut(&change.name).and_then(|languages| languages.get_mut(&change.language));
-        let slot = slot.ok_or_else(|| format!("name: `{}` does not exist in {}", change.name, change.language))?;
-        Arc::make_mut(slot).seed.status.clone_from(&change.status);
+        let Some(slot) = templates.get_mut(name).and_then(|languages| languages.get_mut(language)) else { return false };
+        let template = Arc::make_mut(slot);
+        status.clone_into(&mut template.seed.status);
+        template.reason = (reason != "NONE").then(|| reason.to_owned());
         slot.clone()
     };
     let value = json!({
-        "event": change.status,
+        "event": status,
         "message_template_id": template.id.parse::<u64>().unwrap_or_default(),
-        "message_template_name": change.name,
-        "message_template_language": change.language,
+        "message_template_name": name,
+        "message_template_language": language,
         "message_template_category": template.seed.category,
-        "reason": change.reason.as_deref().unwrap_or("NONE"),
+        "reason": reason,
     });
-    state.outbox.push(state, Update::Field { waba: waba.clone(), field: "message_template_status_update", value });
-    Ok(())
+    let time = state.clock.now();
+    state.outbox.push(state, Update::Field { waba: waba.clone(), time, field: "message_template_status_update", value });
+    true
 }

@@ -13,7 +13,7 @@
 //! | `POST /_sim/media?mime_type=…` | a customer's file, for the `id` of an inbound message |
 //! | `GET`, `POST /_sim/clock` | the time; `{"advance_ms": n}` moves a virtual clock |
 
-mod changes;
+pub(crate) mod changes;
 pub(crate) mod handshake;
 
 use std::sync::Arc;

@@ -166,6 +166,6 @@ pub(crate) fn prefer(state: &Arc<State>, request: &Preference) -> Result<(), Str
             "timestamp": now / 1_000,
         }],
     });
-    state.outbox.push(state, Update::Field { waba: number.waba.clone(), field: "user_preferences", value });
+    state.outbox.push(state, Update::Field { waba: number.waba.clone(), time: now, field: "user_preferences", value });
     Ok(())
 }

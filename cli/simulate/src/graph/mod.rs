@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod media;
 mod messages;
 mod objects;
+pub(crate) mod review;
 mod social;
 mod subscriptions;
 mod templates;
@@ -33,7 +34,8 @@ pub(crate) fn routes(state: &Arc<State>) -> Router<Arc<State>> {
         .route("/{version}/{id}/messages", post(messages::messages))
         .route("/{version}/{id}/marketing_messages", post(messages::marketing_messages))
         .route("/{version}/{id}/media", post(media::upload))
-        .route("/{version}/{id}/message_templates", get(templates::list))
+        .route("/{version}/{id}/message_templates", get(templates::list).post(review::create).delete(review::remove))
+        .route("/{version}/{id}/register", post(objects::register))
         .route("/{version}/{id}/phone_numbers", get(objects::phone_numbers))
         .route(
             "/{version}/{id}/subscribed_apps",

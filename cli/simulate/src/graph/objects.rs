@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::Refusal;
-use super::{auth, media, object, subscriptions, version};
-use crate::state::{Number, State, read, write};
+use super::{auth, media, object, review, subscriptions, version};
+use crate::state::{Number, State, lock, read, write};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
@@ -93,11 +93,46 @@ pub(super) async fn change(
     body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
     version(&graph)?;
+    if let Some(answer) = review::edit(&state, &headers, &id, &body) {
+        return answer;
+    }
     let number = auth::number(&state, &headers, &id)?;
     let body = object(&body)?;
+    if let Some(pin) = body.get("pin") {
+        *lock(&number.pin) = Some(six_digits(pin)?);
+        return Ok(Json(json!({"success": true})));
+    }
     let configuration =
         body.get("webhook_configuration").ok_or_else(|| Refusal::bad("The parameter webhook_configuration is required."))?;
     let address = subscriptions::verified(&state, configuration).await?;
     write(&number.callback, address);
     Ok(Json(json!({"success": true})))
+}
+
+/// `POST /{phone_number_id}/register`: the number may send. Its two-step PIN must be the one that was set; the first one is taken.
+pub(super) async fn register(
+    Extract(state): Extract<Arc<State>>,
+    Path((graph, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    version(&graph)?;
+    let number = auth::number(&state, &headers, &id)?;
+    let body = object(&body)?;
+    if body.get("messaging_product").and_then(Value::as_str) != Some("whatsapp") {
+        return Err(Refusal::bad("The parameter messaging_product is required."));
+    }
+    let pin = six_digits(body.get("pin").unwrap_or(&Value::Null))?;
+    let mut known = lock(&number.pin);
+    if known.as_ref().is_some_and(|known| *known != pin) {
+        return Err(Refusal::new(133_005, "Two step verification PIN mismatch"));
+    }
+    *known = Some(pin);
+    number.registered.store(true, Ordering::Relaxed);
+    Ok(Json(json!({"success": true})))
+}
+
+fn six_digits(pin: &Value) -> Result<String, Refusal> {
+    let pin = pin.as_str().filter(|pin| pin.len() == 6 && pin.bytes().all(|byte| byte.is_ascii_digit()));
+    pin.map(str::to_owned).ok_or_else(|| Refusal::bad("Param pin must be a text of 6 digits"))
 }

@@ -23,8 +23,8 @@ pub(crate) enum Update {
     Status(Arc<Number>, Arc<Status>),
     /// A customer's message with its `contacts[]` entry, if it has one.
     Message { number: Arc<Number>, contact: Option<Value>, message: Value },
-    /// Another field with its whole `value`, such as `message_template_status_update`.
-    Field { waba: Arc<Waba>, field: &'static str, value: Value },
+    /// Another field with its whole `value`, such as `message_template_status_update`; its entry says when it was.
+    Field { waba: Arc<Waba>, time: Millis, field: &'static str, value: Value },
     /// An item of an Instagram or Messenger `messaging[]`.
     Social { account: Arc<Account>, time: Millis, item: Value },
 }

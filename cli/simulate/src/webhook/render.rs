@@ -10,6 +10,7 @@ use crate::state::{Account, Number, Waba};
 /// The bodies that carry these updates: one per `object`, in one `entry` per account and one `change` per number or field.
 pub(super) fn bodies(updates: &[Update]) -> Vec<String> {
     let mut whatsapp: Vec<(String, Vec<Value>)> = Vec::new();
+    let mut fields: Vec<Value> = Vec::new();
     let mut instagram: Vec<Value> = Vec::new();
     let mut page: Vec<Value> = Vec::new();
     let mut open: Option<(&Number, Changes)> = None;
@@ -29,7 +30,9 @@ pub(super) fn bodies(updates: &[Update]) -> Vec<String> {
                 changes.push(update);
                 open = Some((number, changes));
             }
-            Update::Field { waba, field, value } => change(&mut whatsapp, waba, field, value.clone()),
+            Update::Field { waba, time, field, value } => {
+                fields.push(json!({"id": waba.id, "time": time / 1_000, "changes": [{"value": value, "field": field}]}));
+            }
             Update::Social { account, time, item } => {
                 let entries = if account.object() == "instagram" { &mut instagram } else { &mut page };
                 entries.push(social(account, *time, item));
@@ -39,8 +42,9 @@ pub(super) fn bodies(updates: &[Update]) -> Vec<String> {
     if let Some((number, changes)) = open {
         change(&mut whatsapp, &number.waba, "messages", changes.value(number));
     }
-    let whatsapp: Vec<_> = whatsapp.into_iter().map(|(id, changes)| json!({"id": id, "changes": changes})).collect();
-    [("whatsapp_business_account", whatsapp), ("instagram", instagram), ("page", page)]
+    let whatsapp = whatsapp.into_iter().map(|(id, changes)| json!({"id": id, "changes": changes})).chain(fields).collect();
+    let bodies: [(&str, Vec<Value>); 3] = [("whatsapp_business_account", whatsapp), ("instagram", instagram), ("page", page)];
+    bodies
         .into_iter()
         .filter(|(_, entries)| !entries.is_empty())
         .map(|(object, entries)| escape(&json!({"object": object, "entry": entries}).to_string()))

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::limits::PairRate;
 
-pub(crate) use template::{Button, Header, Template};
+pub(crate) use template::{Button, Header, Template, variables};
 
 /// The seed data of a simulated Meta.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -57,6 +57,8 @@ pub(crate) struct Template {
     pub(crate) buttons: Vec<Button>,
     /// Whether variables have names instead of numbers.
     pub(crate) named: bool,
+    /// Why it was rejected or paused.
+    pub(crate) reason: Option<String>,
 }
 
 impl Template {
@@ -96,7 +98,7 @@ impl Template {
             let draw = Draw::new(0, &format!("{}/{}", seed.name, seed.language), 0);
             format!("{}", 1_000_000_000_000_000 + draw.bits("template") % 9_000_000_000_000_000)
         });
-        Ok(Self { id, seed, header, body, body_text, buttons, named })
+        Ok(Self { id, seed, header, body, body_text, buttons, named, reason: None })
     }
 
     /// The object in which the Graph API lists it.
@@ -109,6 +111,7 @@ impl Template {
             "status": self.seed.status,
             "category": self.seed.category,
             "quality_score": {"score": "UNKNOWN"},
+            "rejected_reason": self.reason.as_deref().unwrap_or("NONE"),
             "id": self.id,
         })
     }
@@ -141,7 +144,7 @@ fn button(button: &Value) -> Result<Button, String> {
 }
 
 /// The distinct `{{…}}` variables of a text in the order in which they first stand there.
-fn variables(text: &str) -> Vec<String> {
+pub(crate) fn variables(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("{{") {

@@ -9,14 +9,14 @@ use sluice_schemas::time::Millis;
 
 use super::{Beside, Campaign, PassedOver, beside, funnel, get, passed_over};
 use crate::postgres::rates::{self, Cost};
-use crate::postgres::{Error, Result, Transaction, attention, numbers};
+use crate::postgres::{Error, Result, Transaction, attention, numbers, tenants};
 
 /// Everything that is known before a campaign goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outlook {
     /// The campaign.
     pub campaign: Campaign,
-    /// The number's messages per second, in and out together.
+    /// The number's messages per second, in and out together; those of the tenant's plan where they are fewer.
     pub rate: i64,
     /// Recipients that are still to come.
     pub left: i64,
@@ -84,7 +84,9 @@ pub async fn outlook(transaction: &Transaction, id: CampaignId) -> Result<Outloo
     let template = format!("{}/{}", campaign.template_name, campaign.template_language);
     let names = [campaign.account.as_str(), &waba, "-", &template];
     let holds = attention::holds(transaction).await?.into_iter().filter(|hold| names.contains(&hold.name.as_str())).collect();
-    Ok(Outlook { rate: i64::from(number.messages_per_second), left, passed_over, beside, holds, people_a_day, costs, campaign })
+    let plan = tenants::own(transaction).await?.messages_per_second;
+    let rate = i64::from(if plan > 0 { plan.min(number.messages_per_second) } else { number.messages_per_second });
+    Ok(Outlook { campaign, rate, left, passed_over, beside, holds, people_a_day, costs })
 }
 
 async fn category(transaction: &Transaction, campaign: &Campaign) -> Result<String> {

@@ -217,6 +217,7 @@ impl System {
             ("SLUICE_META_URL", Place::url(place.ports.meta)),
             ("SLUICE_APP_SECRET", place.secrets.app_secret.clone()),
             ("SLUICE_VERIFY_TOKEN", place.secrets.verify_token.clone()),
+            ("SLUICE_META_TOKEN", place.secrets.access_token.clone()),
             ("SLUICE_API_TOKEN", place.secrets.api_token.clone().unwrap_or_default()),
             ("SLUICE_LOGIN", seed::LOGIN.into()),
             ("SLUICE_PASSWORD", place.secrets.password.clone()),

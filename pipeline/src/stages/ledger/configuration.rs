@@ -5,7 +5,7 @@ use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::{Config, HoldScope};
 
 use super::holds;
-use super::{Ledger, NUMBERS, schedule};
+use super::{Ledger, NUMBERS, PLANS, schedule};
 use crate::chain::{Context, Poison};
 
 /// What is stored of a number.
@@ -51,13 +51,30 @@ impl Ledger {
     pub(super) fn configure(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
         match config.kind.as_str() {
             "number" => self.configure_number(cx, config),
-            "tenant" => self.tenant_changed(cx, config.tenant, config.at_ms),
+            "tenant" => self.configure_tenant(cx, config),
             "template" => self.configure_template(cx, config),
             "lift" => self.configure_lift(cx, config),
             "settle" => self.configure_settle(cx, config),
             "opt_out" => self.configure_opt_out(cx, config),
             _ => Ok(()),
         }
+    }
+
+    fn configure_tenant(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Tenant {
+            messages_per_second: i64,
+        }
+        let tenant: Tenant = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
+        let rate = tenant.messages_per_second;
+        if rate > 0 {
+            cx.state.put(PLANS, config.tenant.as_bytes(), rate.to_string().into_bytes());
+        } else {
+            cx.state.delete(PLANS, config.tenant.as_bytes());
+        }
+        self.schedule.plan(config.tenant, rate);
+        self.tenant_changed(cx, config.tenant, config.at_ms)
     }
 
     fn configure_number(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use sluice_schemas::forecast::{Forecast, Plan, Share};
-use sluice_schemas::ids::SendId;
+use sluice_schemas::ids::{SendId, TenantId};
 use sluice_schemas::record::Lane;
 use sluice_schemas::time::Millis;
 
@@ -79,6 +79,7 @@ impl<'a> Run<'a> {
                 self.planned[n] += 1;
                 self.schedule.add(Item {
                     id: SendId::default(),
+                    tenant: TenantId::UNKNOWN,
                     order: self.order,
                     not_before: self.now,
                     lane: Lane::Bulk,

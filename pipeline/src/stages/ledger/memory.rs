@@ -9,7 +9,7 @@ use sluice_schemas::time::Millis;
 
 use super::holds::Holds;
 use super::reach::Reach;
-use super::{CAMPAIGNS, Io, NUMBERS, SENDS, Schedule, Settings, item};
+use super::{CAMPAIGNS, Io, NUMBERS, PLANS, SENDS, Schedule, Settings, item};
 use crate::state::{Error, Read, Sweep};
 
 /// The ledger of one partition.
@@ -55,6 +55,11 @@ impl Ledger {
             if let (Ok(account), Ok(number)) = (std::str::from_utf8(account), serde_json::from_slice(number)) {
                 self.know(account, number);
             }
+            Ok(())
+        })?;
+        state.scan(PLANS, &mut |tenant, rate| {
+            let rate = std::str::from_utf8(rate).ok().and_then(|rate| rate.parse().ok()).unwrap_or(0);
+            self.schedule.plan(id16(tenant)?.into(), rate);
             Ok(())
         })?;
         self.reload_reach(state)?;

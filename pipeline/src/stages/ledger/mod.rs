@@ -46,11 +46,15 @@ const SENDS: u8 = 1;
 const CAMPAIGNS: u8 = 2;
 /// Table of numbers: account → JSON of `configuration::Number`.
 const NUMBERS: u8 = 3;
+/// Table of plans: tenant → messages a second as decimal digits.
+const PLANS: u8 = 8;
 
 /// After its slot a claim may be written for this long.
 pub const LEASE_MS: i64 = 2_000;
 /// An attempt without an answer is unknown after its lease, the HTTP time-out, and this long for the way of the answer.
 const ANSWER_MS: i64 = 10_000;
+/// Claims between two records at most: some milliseconds of work.
+const CLAIMS: usize = 256;
 /// Attempts that Meta may refuse before a send fails.
 const MAX_FAILURES: i32 = 8;
 
@@ -190,9 +194,11 @@ impl Ledger {
         self.enter(cx, outbound, &send, Step { code: None, detail, first: true })
     }
 
-    /// Claims whatever may go now and asks for more audience where it runs short.
+    /// Claims whatever may go now and asks for more audience where it runs short. After some claims the next record has its turn: it may be
+    /// a reply that goes before what is left.
     fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), Poison> {
-        while let Some((item, slot)) = self.schedule.next(cx.now) {
+        for _ in 0..CLAIMS {
+            let Some((item, slot)) = self.schedule.next(cx.now) else { break };
             self.claim(cx, &item, slot)?;
         }
         self.pull(cx)
@@ -284,6 +290,7 @@ struct Step {
 fn item(outbound: &Outbound, send: &StateSend) -> Item {
     Item {
         id: outbound.send_id,
+        tenant: outbound.tenant,
         order: send.order,
         not_before: Millis(send.due_ms),
         lane: outbound.lane,

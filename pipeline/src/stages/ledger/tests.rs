@@ -401,3 +401,22 @@ fn restored_state_behaves_as_the_state_that_was_kept() {
     };
     assert_eq!(run(false), run(true));
 }
+
+#[test]
+fn a_plan_of_the_tenant_bounds_its_sends_and_survives_the_process() {
+    let mut bench = Bench::new();
+    bench.config("tenant", "-", r#"{"messages_per_second":2}"#);
+    for n in 0..40 {
+        bench.plan(n);
+    }
+    bench.pass(5_000);
+    let first = bench.claims.len();
+    bench.restart();
+    bench.pass(5_000);
+    let second = bench.claims.len() - first;
+    // Two a second, and what lies within the horizon.
+    assert!((10..=12).contains(&first) && (9..=12).contains(&second), "{first} {second}");
+    bench.config("tenant", "-", r#"{"messages_per_second":0}"#);
+    bench.pass(1_000);
+    assert_eq!(bench.claims.len(), 40);
+}

@@ -5,6 +5,7 @@ mod campaign;
 mod contacts;
 mod driver;
 mod letters;
+mod media;
 mod numbers;
 mod opt_outs;
 mod replays;
@@ -115,6 +116,7 @@ fn every_page_fits_its_screen_and_breaks_no_rule_of_the_content_policy() {
         ("/campaigns/new", "campaign-new"),
         ("/conversations", "conversations"),
         ("/approvals", "approvals-list"),
+        ("/templates/edit", "template-new"),
     ] {
         for (width, dark, form) in [(1280, true, "dark"), (375, false, "narrow")] {
             browser.looks_like(width, 900, dark);

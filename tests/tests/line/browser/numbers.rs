@@ -24,5 +24,33 @@ fn numbers_and_templates_are_seen_as_meta_sees_them() {
     }
     browser.click("//tr[th[contains(., 'order_update')]]//summary");
     assert!(browser.text("main").contains("order {{order_id}} is on its way"), "{}", browser.text("main"));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+
+    // A template is written; what Meta would reject is said before it is asked.
+    browser.click("//a[@href='/templates/edit']");
+    for (field, text) in [("name", "autumn_sale"), ("language", "en_US"), ("footer", "Reply STOP to end")] {
+        browser.fill(&format!("//input[@name='{field}']"), text);
+    }
+    browser.fill("//textarea[@name='body']", "{{1}}, autumn is here.");
+    browser.fill("//textarea[@name='examples']", "Ana");
+    browser.fill("//textarea[@name='buttons']", "Yes\nShop | https://shop.example/{{1}} | https://shop.example/autumn");
+    browser.click("//form[@action='/templates']//button");
+    assert!(browser.text(".notice.bad").contains("begins or ends with a variable"), "{}", browser.text("main"));
+    browser.value("document.querySelector('textarea[name=body]').value = ''");
+    browser.fill("//textarea[@name='body']", "Hello {{1}}, autumn is here.");
+    println!("{}", browser.screenshot("template-form").display());
+    browser.click("//form[@action='/templates']//button");
+    assert!(browser.text("main").contains("autumn_sale is with Meta"), "{}", browser.text("main"));
+    eventually(system, "Meta's word", || {
+        let templates = system.api_get("/api/v1/templates").ok()?;
+        templates["data"].as_array()?.iter().any(|t| t["name"] == "autumn_sale" && t["status"] == "APPROVED").then_some(())
+    });
+    browser.open(&format!("{console}/numbers"));
+    browser.click("//a[contains(@href, 'name=autumn_sale')]");
+    assert_eq!(
+        browser.value("document.querySelector('textarea[name=buttons]').value"),
+        "Yes\nShop | https://shop.example/{{1}} | https://shop.example/autumn"
+    );
+    browser.click("//form[@action='/templates/delete']//button");
+    assert!(browser.text("main").contains("autumn_sale is deleted"), "{}", browser.text("main"));
+    assert!(browser.complaints().iter().all(|complaint| complaint.contains("422")), "{:?}", browser.complaints());
 }
