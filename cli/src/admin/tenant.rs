@@ -37,6 +37,9 @@ enum Verb {
     /// What a tenant may send at most over all its numbers
     #[command(after_help = "Example: sluice tenant plan acme --messages-per-second 200")]
     Plan(Plan),
+    /// How many messages of campaigns one person gets within some days, over all campaigns
+    #[command(after_help = "Example: sluice tenant cap acme --messages 3 --days 7")]
+    Cap(Cap),
     /// Stops a tenant's logins and sends
     #[command(after_help = "Example: sluice tenant suspend acme")]
     Suspend(Which),
@@ -91,6 +94,18 @@ struct Plan {
     messages_per_second: i32,
 }
 
+#[derive(clap::Args)]
+struct Cap {
+    /// Slug of the tenant
+    slug: String,
+    /// Messages; 0 for no cap
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..=100))]
+    messages: i32,
+    /// Days
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(i32).range(1..=31))]
+    days: i32,
+}
+
 const COLUMNS: [&str; 8] = ["slug", "id", "name", "home", "time_zone", "locale", "suspended", "messages_per_second"];
 
 /// Runs the verb.
@@ -104,6 +119,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         }
         Verb::Approvals(which) => approvals(&pool, args.form, &which).await,
         Verb::Plan(which) => plan(&pool, args.form, &which).await,
+        Verb::Cap(which) => cap(&pool, args.form, &which).await,
         Verb::Suspend(which) => suspend(&pool, args.form, &which.slug, true).await,
         Verb::Resume(which) => suspend(&pool, args.form, &which.slug, false).await,
     }
@@ -169,6 +185,19 @@ async fn plan(pool: &Pool, form: Form, args: &Plan) -> Result<(), Failure> {
     let tenant = tenants::own(&transaction).await?;
     transaction.commit().await?;
     form.rows(&COLUMNS, &[json!(tenant)])
+}
+
+async fn cap(pool: &Pool, form: Form, args: &Cap) -> Result<(), Failure> {
+    let transaction = pool.tenant(super::tenant(pool, &args.slug).await?).await?;
+    settings::cap(&transaction, args.messages, args.days).await?;
+    let told = json!({"messages": args.messages, "days": args.days});
+    audit::record(&transaction, &actor(), "tenant.cap", &args.slug, &told).await?;
+    transaction.commit().await?;
+    let text = match args.messages {
+        0 => format!("people get as many campaign messages of {} as there are", args.slug),
+        n => format!("nobody gets more than {n} campaign messages of {} within {} days; the others are suppressed", args.slug, args.days),
+    };
+    form.one(&json!({"slug": args.slug, "messages": args.messages, "days": args.days}), &text)
 }
 
 async fn suspend(pool: &Pool, form: Form, slug: &str, suspended: bool) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Configuration that the chains read: a row here, and in the same transaction one `config` record for every home of the tenant.
 //!
 //! The records' names and values, by kind:
-//! - `tenant` `-`: `{"slug","name","home","time_zone","locale","suspended","messages_per_second"}`
+//! - `tenant` `-`: `{"slug","name","home","time_zone","locale","suspended","messages_per_second","cap_messages","cap_days"}`
 //! - `number` account: `{"channel","account","waba_id","display_phone_number","home","messages_per_second","status","portfolio_id","messaging_limit"}`
 //! - `template` `waba/name/language`: `{"waba_id","name","language","category","status","components"}`
 //! - `catalog` `-`: the catalog as given
@@ -69,6 +69,7 @@ pub async fn publish_tenant(transaction: &Transaction) -> Result<i64> {
     let value = json!({
         "slug": tenant.slug, "name": tenant.name, "home": tenant.home, "time_zone": tenant.time_zone,
         "locale": tenant.locale, "suspended": tenant.suspended, "messages_per_second": tenant.messages_per_second,
+        "cap_messages": tenant.cap_messages, "cap_days": tenant.cap_days,
     });
     publish(transaction, "tenant", "-", version, Some(&value)).await?;
     Ok(version)
@@ -86,6 +87,13 @@ pub async fn plan(transaction: &Transaction, messages_per_second: i32) -> Result
     transaction
         .execute("update tenants set messages_per_second = $2 where id = $1", &[&transaction.tenant()?.0, &messages_per_second])
         .await?;
+    publish_tenant(transaction).await
+}
+
+/// Bounds how many messages of campaigns one person gets within some days; 0 for no cap.
+pub async fn cap(transaction: &Transaction, messages: i32, days: i32) -> Result<i64> {
+    let sql = "update tenants set cap_messages = $2, cap_days = $3 where id = $1";
+    transaction.execute(sql, &[&transaction.tenant()?.0, &messages, &days]).await?;
     publish_tenant(transaction).await
 }
 

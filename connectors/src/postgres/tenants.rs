@@ -40,6 +40,10 @@ pub struct Tenant {
     pub suspended: bool,
     /// Its plan: what it may send at most, messages a second over all its numbers; 0 for no limit of its own.
     pub messages_per_second: i32,
+    /// Messages of campaigns that one person gets …
+    pub cap_messages: i32,
+    /// … within so many days; 0 for no cap.
+    pub cap_days: i32,
 }
 
 /// Makes a tenant; gives [`Error::Exists`] for a slug in use. Its configuration record follows with [`super::config::publish_tenant`].
@@ -97,7 +101,8 @@ pub(crate) async fn homes_of(transaction: &Transaction, tenant: TenantId) -> Res
     transaction.query(sql, &[&tenant.0]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-const COLUMNS: &str = "id, slug, name, home_partition, time_zone, locale, suspended_at is not null, messages_per_second";
+const COLUMNS: &str =
+    "id, slug, name, home_partition, time_zone, locale, suspended_at is not null, messages_per_second, cap_messages, cap_days";
 
 fn tenant(row: &tokio_postgres::Row) -> Result<Tenant> {
     Ok(Tenant {
@@ -109,5 +114,7 @@ fn tenant(row: &tokio_postgres::Row) -> Result<Tenant> {
         locale: row.try_get(5)?,
         suspended: row.try_get(6)?,
         messages_per_second: row.try_get(7)?,
+        cap_messages: row.try_get(8)?,
+        cap_days: row.try_get(9)?,
     })
 }

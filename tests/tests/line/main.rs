@@ -13,6 +13,7 @@ mod audit;
 mod books;
 mod browser;
 mod campaign;
+mod caps;
 mod codes;
 mod contacts;
 mod conversation;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::{Config, HoldScope};
 
+use super::caps::Plan;
 use super::holds;
 use super::{Ledger, NUMBERS, PLANS, schedule};
 use crate::chain::{Context, Poison};
@@ -61,20 +62,20 @@ impl Ledger {
     }
 
     fn configure_tenant(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Tenant {
-            messages_per_second: i64,
-        }
-        let tenant: Tenant = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
-        let rate = tenant.messages_per_second;
-        if rate > 0 {
-            cx.state.put(PLANS, config.tenant.as_bytes(), rate.to_string().into_bytes());
-        } else {
+        let plan: Plan = config.value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
+        if plan == Plan::default() {
             cx.state.delete(PLANS, config.tenant.as_bytes());
+        } else {
+            cx.state.put(PLANS, config.tenant.as_bytes(), serde_json::to_vec(&plan).unwrap_or_default());
         }
-        self.schedule.plan(config.tenant, rate);
+        self.allow(config.tenant, plan);
         self.tenant_changed(cx, config.tenant, config.at_ms)
+    }
+
+    /// Takes a plan into memory.
+    pub(super) fn allow(&mut self, tenant: TenantId, plan: Plan) {
+        self.schedule.plan(tenant, plan.messages_per_second);
+        self.plans.insert(tenant, plan);
     }
 
     fn configure_number(&mut self, cx: &mut Context<'_>, config: &Config) -> Result<(), Poison> {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_schemas::codec::Codecs;
-use sluice_schemas::ids::{CampaignId, SendId};
+use sluice_schemas::ids::{CampaignId, SendId, TenantId};
 use sluice_schemas::record::{ControlState, SendState, StateCampaign, StateSend};
 use sluice_schemas::time::Millis;
 
+use super::caps::Plan;
 use super::holds::Holds;
 use super::reach::Reach;
 use super::{CAMPAIGNS, Io, NUMBERS, PLANS, SENDS, Schedule, Settings, item};
@@ -21,6 +22,8 @@ pub struct Ledger {
     pub(super) holds: Holds,
     pub(super) reach: Reach,
     pub(super) sweep: Sweep,
+    pub(super) plans: BTreeMap<TenantId, Plan>,
+    pub(super) caps_sweep: Sweep,
     /// Timers of sends in flight and unknown.
     pub(super) timers: BTreeSet<(Millis, SendId)>,
     /// Highest order of arrival given.
@@ -38,6 +41,8 @@ impl Ledger {
             holds: Holds::default(),
             reach: Reach::default(),
             sweep: Sweep::default(),
+            plans: BTreeMap::new(),
+            caps_sweep: Sweep::default(),
             timers: BTreeSet::new(),
             order: 0,
         }
@@ -49,6 +54,8 @@ impl Ledger {
         self.holds = Holds::default();
         self.reach = Reach::default();
         self.sweep = Sweep::default();
+        self.plans.clear();
+        self.caps_sweep = Sweep::default();
         self.timers.clear();
         self.order = 0;
         state.scan(NUMBERS, &mut |account, number| {
@@ -57,9 +64,8 @@ impl Ledger {
             }
             Ok(())
         })?;
-        state.scan(PLANS, &mut |tenant, rate| {
-            let rate = std::str::from_utf8(rate).ok().and_then(|rate| rate.parse().ok()).unwrap_or(0);
-            self.schedule.plan(id16(tenant)?.into(), rate);
+        state.scan(PLANS, &mut |tenant, plan| {
+            self.allow(id16(tenant)?.into(), serde_json::from_slice(plan).unwrap_or_default());
             Ok(())
         })?;
         self.reload_reach(state)?;
@@ -112,7 +118,13 @@ impl Ledger {
 
     pub(super) fn next_due(&self) -> Option<Millis> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.schedule.due()).chain(self.pull_due()).chain(self.holds_due()).chain([self.sweep.due()]).min()
+        timer
+            .into_iter()
+            .chain(self.schedule.due())
+            .chain(self.pull_due())
+            .chain(self.holds_due())
+            .chain([self.sweep.due(), self.caps_sweep.due()])
+            .min()
     }
 }
 

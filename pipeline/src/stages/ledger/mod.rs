@@ -13,6 +13,7 @@
 
 mod account;
 mod campaign;
+pub mod caps;
 mod configuration;
 mod content;
 pub mod dry_run;
@@ -46,7 +47,7 @@ const SENDS: u8 = 1;
 const CAMPAIGNS: u8 = 2;
 /// Table of numbers: account → JSON of `configuration::Number`.
 const NUMBERS: u8 = 3;
-/// Table of plans: tenant → messages a second as decimal digits.
+/// Table of plans: tenant → JSON of `caps::Plan`.
 const PLANS: u8 = 8;
 
 /// After its slot a claim may be written for this long.
@@ -144,6 +145,7 @@ impl Chain for Ledger {
         self.fire(cx);
         self.wake(cx.now);
         self.forget(cx);
+        self.forget_claims(cx);
         // Encoding our own records cannot fail on input; a failure here would repeat at the next tick and show in the logs.
         if let Err(e) = self.advance(cx) {
             tracing::error!(detail = e.detail, "ledger tick");
@@ -209,12 +211,14 @@ impl Ledger {
         if self.waits(cx, item, &outbound)? {
             return Ok(());
         }
-        if let Some(reason) = self.unwanted(cx, &outbound)? {
+        let unwanted = self.unwanted(cx, &outbound)?;
+        if let Some(reason) = unwanted.or_else(|| self.capped(cx, &outbound)) {
             return self.suppress(cx, item, send, &outbound, reason);
         }
         if self.out_of_hours(cx, item, &mut send, &outbound)? || self.beyond_reach(cx, item, &outbound)? {
             return Ok(());
         }
+        self.count(cx, &outbound);
         send.state = SendState::InFlight;
         send.attempt += 1;
         let not_after = slot.plus(LEASE_MS);

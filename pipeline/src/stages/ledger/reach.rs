@@ -223,6 +223,7 @@ impl Ledger {
 
     /// An attempt was proven negative: its person was not reached by it.
     pub(super) fn give_back(&mut self, cx: &mut Context<'_>, outbound: &Outbound) {
+        self.uncount(cx, outbound);
         let Some((share, _)) = self.reach.limited(&outbound.account) else { return };
         let Share { tenant, portfolio, .. } = share.clone();
         let Some(day) = self.reach.reached.get_mut(&(tenant, portfolio.clone())) else { return };

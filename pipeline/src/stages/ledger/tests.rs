@@ -1,3 +1,4 @@
+mod caps;
 mod forget;
 mod holds;
 mod opt_out;
@@ -142,9 +143,13 @@ impl Bench {
     }
 
     fn control(&mut self, epoch: i64, state: ControlState, audience: i64) {
+        self.control_of(campaign(), epoch, state, audience);
+    }
+
+    fn control_of(&mut self, campaign: CampaignId, epoch: i64, state: ControlState, audience: i64) {
         let control = Control {
             tenant: TenantId::default(),
-            campaign: campaign(),
+            campaign,
             home: 3,
             account: ACCOUNT.into(),
             epoch,

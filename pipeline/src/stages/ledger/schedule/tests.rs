@@ -165,7 +165,7 @@ fn tenants_whose_backlogs_compete_get_equal_shares_whatever_they_have_waiting() 
         schedule.rate(&id.to_string(), 1_000);
         schedule.run(CampaignId(id.0), 0);
         // The first has a hundred times as much as the last.
-        for order in 0..i64::from(if tenant == 1 { 10_000 } else { 100 + tenant as u16 }) {
+        for order in 0..i64::from(if tenant == 1 { 10_000 } else { 100 + u16::from(tenant) }) {
             schedule.add(of(tenant, order, Lane::Bulk));
         }
     }
