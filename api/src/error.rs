@@ -33,6 +33,9 @@ pub enum Error {
     /// The thing is not in a state in which this can be done.
     #[error("{0}")]
     Conflict(String),
+    /// It is not what the request has seen: `If-Match` names an older version.
+    #[error("{0}")]
+    Changed(String),
     /// Free-form messages may not be sent to this person now.
     #[error("the 24-hour window is closed: {0}")]
     WindowClosed(&'static str),
@@ -72,6 +75,7 @@ impl Error {
             Self::NotFound(_) => "not-found",
             Self::Invalid(_) => "invalid",
             Self::Conflict(_) => "conflict",
+            Self::Changed(_) => "changed",
             Self::WindowClosed(_) => "window-closed",
             Self::KeyReused => "idempotency-key-reused",
             Self::TooMany(_) => "too-many-attempts",
@@ -89,6 +93,7 @@ impl Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) | Self::WindowClosed(_) => StatusCode::CONFLICT,
+            Self::Changed(_) => StatusCode::PRECONDITION_FAILED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -104,6 +109,7 @@ impl Error {
             Self::NotFound(_) => "Not found",
             Self::Invalid(_) => "Not valid",
             Self::Conflict(_) => "Not possible now",
+            Self::Changed(_) => "Changed meanwhile",
             Self::WindowClosed(_) => "Window closed",
             Self::KeyReused => "Idempotency-Key used before",
             Self::TooMany(_) => "Too many attempts",

@@ -216,6 +216,76 @@ pub(super) async fn test(
 }
 
 #[derive(Template)]
+#[template(path = "campaign_edit.html")]
+struct EditPage {
+    shell: Shell,
+    c: Campaign,
+    form: EditForm,
+    errors: Vec<Field>,
+}
+
+/// The form's fields as they were typed, and the version that was read.
+#[derive(Deserialize)]
+pub(super) struct EditForm {
+    version: i64,
+    name: String,
+    throttle: String,
+    failure_limit: String,
+    #[serde(default)]
+    window: Option<String>,
+}
+
+impl EditForm {
+    fn edit(&self) -> Result<campaigns::Edit, Error> {
+        let number = |field: &str, text: &str| text.trim().parse().map_err(|_| Error::field(field, format!("`{field}` is a number")));
+        Ok(campaigns::Edit {
+            name: Some(self.name.clone()),
+            throttle: Some(number("throttle", &self.throttle)?),
+            failure_limit: Some(number("failure_limit", &self.failure_limit)?),
+            window: self.window.clone(),
+        })
+    }
+}
+
+pub(super) async fn edit(State(app): State<crate::State>, person: Person, Path(id): Path<Uuid>) -> Result<Response, Failed> {
+    person.actor.require(Role::Admin, "edit campaigns")?;
+    let c = campaigns::get(&app, &person.actor, id).await?;
+    let form = EditForm {
+        version: c.version,
+        name: c.name.clone(),
+        throttle: c.throttle.to_string(),
+        failure_limit: c.failure_limit.to_string(),
+        window: c.window.clone(),
+    };
+    page(&EditPage { shell: Shell::new(&person, "/campaigns"), c, form, errors: Vec::new() })
+}
+
+/// Saves, or shows the form again with what was typed: beside it stands what the campaign is now.
+pub(super) async fn save(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    axum::Form(form): axum::Form<EditForm>,
+) -> Result<Response, Failed> {
+    let saved = match form.edit() {
+        Ok(edit) => campaigns::edit(&app, &person.actor, id, &edit, form.version).await,
+        Err(e) => Err(e),
+    };
+    let (errors, form) = match saved {
+        Ok(_) => return Ok(Redirect::to(&format!("/campaigns/{id}")).into_response()),
+        Err(Error::Invalid(errors)) => (errors, form),
+        Err(Error::Changed(why) | Error::Conflict(why)) => (vec![Field { field: "version".into(), detail: why }], form),
+        Err(other) => return Err(other.into()),
+    };
+    let c = campaigns::get(&app, &person.actor, id).await?;
+    // Who reads what it is now may save over it.
+    let form = EditForm { version: c.version, ..form };
+    let mut response = page(&EditPage { shell: Shell::new(&person, "/campaigns"), c, form, errors })?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+#[derive(Template)]
 #[template(path = "dry_run.html")]
 struct DryRunPage {
     shell: Shell,

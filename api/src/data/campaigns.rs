@@ -104,6 +104,63 @@ pub async fn create(app: &State, actor: &Actor, new: New, audience: impl Read + 
     get(app, actor, created.campaign.id.0).await
 }
 
+/// What shall be otherwise; what is left out stays.
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Edit {
+    /// Name for people.
+    pub name: Option<String>,
+    /// Messages per second it may use; 0 for no limit of its own.
+    pub throttle: Option<i32>,
+    /// Percent of failures above which it pauses by itself; 0 for never.
+    pub failure_limit: Option<i32>,
+    /// Hours of the recipient's day, before it starts; an empty text for all.
+    pub window: Option<String>,
+}
+
+/// Changes a campaign that still is at `version`.
+pub async fn edit(app: &State, actor: &Actor, id: Uuid, edit: &Edit, version: i64) -> Result<view::Campaign, Error> {
+    actor.require(Role::Admin, "edit campaigns")?;
+    let mut wrong = Vec::new();
+    let mut fault = |field: &str, detail: &str| wrong.push(crate::error::Field { field: field.to_owned(), detail: detail.to_owned() });
+    if edit.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        fault("name", "`name` is empty");
+    }
+    if edit.throttle.is_some_and(|throttle| !(0..=1_000).contains(&throttle)) {
+        fault("throttle", "`throttle` is 0 to 1000 messages a second");
+    }
+    if edit.failure_limit.is_some_and(|limit| !(0..=100).contains(&limit)) {
+        fault("failure_limit", "`failure_limit` is 0 to 100 percent");
+    }
+    let window = match edit.window.as_deref().map(str::trim) {
+        None => None,
+        Some("") => Some(None),
+        Some(hours) => match hours.parse() {
+            Ok(window) => Some(Some(window)),
+            Err(e) => {
+                let e: window::Fault = e;
+                fault("window", &e.to_string());
+                None
+            }
+        },
+    };
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+    let wanted = campaigns::Edit {
+        name: edit.name.as_ref().map(|name| name.trim().to_owned()),
+        throttle: edit.throttle,
+        failure_limit: edit.failure_limit,
+        window,
+    };
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    campaigns::edit(&transaction, CampaignId(id), &wanted, version, Timestamp::now()).await?;
+    let detail = serde_json::json!({"throttle": edit.throttle, "failure_limit": edit.failure_limit, "window": edit.window});
+    audit::record(&transaction, &actor.name, "campaign.edit", &id.to_string(), &detail).await?;
+    transaction.commit().await?;
+    get(app, actor, id).await
+}
+
 /// A page of campaigns, newest first.
 pub async fn list(app: &State, actor: &Actor, paging: &Paging) -> Result<Page<view::Campaign>, Error> {
     let (limit, place) = (paging.limit()?, paging.place()?);
@@ -244,6 +301,7 @@ fn shown(
         approved_by: c.approved_by,
         awaits_approval: c.awaits_approval,
         epoch: c.epoch,
+        version: c.version,
         refused: c.refused,
         duplicates: c.duplicates,
         created_by: c.created_by,

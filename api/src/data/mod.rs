@@ -30,6 +30,7 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         match error {
             postgres::Error::NotFound { what, .. } => Self::NotFound(what.to_owned()),
+            postgres::Error::Changed { .. } => Self::Changed(error.to_string()),
             postgres::Error::State { .. } | postgres::Error::Exists { .. } => Self::Conflict(error.to_string()),
             postgres::Error::Invalid { ref field, ref reason } => Self::field(field, format!("`{field}`: {reason}")),
             ref outage if outage.is_outage() => Self::Unavailable { service: "postgres", cause: error.to_string() },

@@ -38,8 +38,35 @@ pub(super) async fn list(
     (status = 200, body = Campaign),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Answer<Campaign>, Error> {
-    Ok(Answer(campaigns::get(&app, &actor, id).await?))
+pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Response, Error> {
+    Ok(tagged(campaigns::get(&app, &actor, id).await?))
+}
+
+/// With its version as `ETag`.
+fn tagged(campaign: Campaign) -> Response {
+    ([(header::ETAG, format!("\"{}\"", campaign.version))], Answer(campaign)).into_response()
+}
+
+/// Changes name, throttle, failure limit, and before it starts its hours, if nobody has changed it since the `ETag` was read. What a second
+/// person has approved has to be approved again. Takes the role admin.
+#[utoipa::path(patch, path = "/campaigns/{id}", tag = "campaigns", request_body = campaigns::Edit,
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "the `ETag` of what the change is made to")),
+    responses(
+        (status = 200, body = Campaign),
+        (status = 412, description = "somebody has changed it meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn edit(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    super::extract::Json(edit): super::extract::Json<campaigns::Edit>,
+) -> Result<Response, Error> {
+    let seen = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()).map(|tag| tag.trim().trim_matches('"'));
+    let wrong = || Error::field("If-Match", "`If-Match` is missing: send the `ETag` of the campaign that you have read");
+    let version = seen.and_then(|tag| tag.parse().ok()).ok_or_else(wrong)?;
+    Ok(tagged(campaigns::edit(&app, &actor, id, &edit, version).await?))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]

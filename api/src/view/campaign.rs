@@ -320,6 +320,8 @@ pub struct Campaign {
     pub awaits_approval: bool,
     /// Raised by start, pause, resume and cancel.
     pub epoch: i64,
+    /// Raised by every change; `ETag` in quotes, for `If-Match`.
+    pub version: i64,
     /// Lines of the upload that were refused.
     pub refused: i64,
     /// Lines of the upload whose number was there already.

@@ -64,6 +64,12 @@ pub enum Error {
         /// What was wanted.
         action: &'static str,
     },
+    /// Somebody else was quicker.
+    #[error("{what} was changed by somebody else meanwhile: look at it again and decide then")]
+    Changed {
+        /// What was to change.
+        what: &'static str,
+    },
     /// An input that cannot be used.
     #[error("{field}: {reason}")]
     Invalid {
@@ -95,6 +101,7 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::Exists { .. } => "exists",
             Self::State { .. } => "state",
+            Self::Changed { .. } => "changed",
             Self::Invalid { .. } => "invalid",
             Self::Role(_) => "role",
             Self::Migration(_) => "migration",

@@ -66,6 +66,7 @@ mod tests {
             state: "running".into(),
             pause_reason: None,
             epoch: 1,
+            version: 1,
             throttle: 0,
             failure_limit: 20,
             window: None,

@@ -18,6 +18,7 @@ mod codes;
 mod contacts;
 mod conversation;
 mod dead_letters;
+mod edit;
 mod effects;
 mod harness;
 mod hours;

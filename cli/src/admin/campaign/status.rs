@@ -93,6 +93,7 @@ mod tests {
             state: state.into(),
             pause_reason: reason.map(str::to_owned),
             epoch: 1,
+            version: 1,
             throttle: 0,
             failure_limit: 20,
             window: None,

@@ -101,6 +101,21 @@ pub(super) async fn apply(transaction: &Transaction, tenant: TenantId, id: Campa
     announce(transaction, &control).await
 }
 
+/// Tells the homes of a campaign that goes on what it may do now, under a new epoch.
+pub(super) async fn announce_anew(
+    transaction: &Transaction,
+    tenant: TenantId,
+    id: CampaignId,
+    state: ControlState,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = "update campaigns set epoch = epoch + 1 where tenant_id = $1 and id = $2 returning epoch, account, throttle";
+    let row = transaction.query_one(sql, &[&tenant.0, &id.0]).await?;
+    let (epoch, account, throttle) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let control = Control { tenant, campaign: id, home: 0, account, epoch, state, audience: 0, throttle, at_ms: at.as_millisecond() };
+    announce(transaction, &control).await
+}
+
 /// One record for each home, with the rows that lie there and its share of the throttle.
 async fn announce(transaction: &Transaction, control: &Control) -> Result<()> {
     let sizes = sizes(transaction, control).await?;

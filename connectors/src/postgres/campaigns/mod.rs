@@ -4,6 +4,7 @@ mod approval;
 mod brake;
 mod control;
 mod create;
+mod edit;
 mod forecast;
 mod funnel;
 mod mapping;
@@ -18,6 +19,7 @@ pub use approval::{approve, require_from};
 pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
 pub use control::{Action, complete, control, schedule, start_due};
 pub use create::{Created, New, create, create_from_segment};
+pub use edit::{Edit, edit};
 pub use forecast::{Outlook, outlook};
 pub use funnel::{Funnel, funnel};
 pub use mapping::{Button, Mapping, Slot};
@@ -51,6 +53,8 @@ pub struct Campaign {
     pub pause_reason: Option<String>,
     /// Raised by every control.
     pub epoch: i64,
+    /// Raised by every change: whoever edits it must have seen the newest.
+    pub version: i64,
     /// Messages per second; 0 for no limit of its own.
     pub throttle: i32,
     /// Percent of failures above which it pauses by itself; 0 for never.
@@ -99,7 +103,7 @@ const COLUMNS: &str = "id, name, channel, account, template_name, template_langu
     retry_of, approved_by,
     approved_by is null and state in ('draft', 'scheduled')
         and audience_size >= coalesce((select approve_from from tenants t where t.id = campaigns.tenant_id), 9223372036854775807),
-    segment";
+    segment, version";
 
 /// One campaign.
 pub async fn get(transaction: &Transaction, id: CampaignId) -> Result<Campaign> {
@@ -209,5 +213,6 @@ fn campaign(row: &tokio_postgres::Row) -> Result<Campaign> {
         approved_by: row.try_get(22)?,
         awaits_approval: row.try_get(23)?,
         segment: row.try_get(24)?,
+        version: row.try_get(25)?,
     })
 }
