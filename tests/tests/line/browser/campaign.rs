@@ -51,7 +51,24 @@ fn a_campaign_goes_from_its_file_to_its_report() {
     assert_eq!(browser.value("document.querySelector('.curve polyline').getAttribute('points').split(' ').pop()"), "1000.0,0.0");
     live(&browser);
     browser.screenshot("campaign-2-dry-run");
+
+    // Two people edit it at once: the second is told, with what it is now.
     let (other, _) = second(&system);
+    for editor in [&browser, &other] {
+        editor.open(&format!("{console}{path}"));
+        live(editor);
+        editor.click("//a[contains(@href, '/edit')]");
+        editor.value("document.querySelector('#name').value = ''");
+    }
+    browser.fill("//input[@name='name']", "Your quote");
+    browser.click("//button[text()='Save']");
+    browser.eventually("the new name", || browser.text("#campaign h1").contains("Your quote").then_some(()));
+    other.fill("//input[@name='name']", "The quote");
+    other.click("//button[text()='Save']");
+    other.eventually("the conflict", || other.text("main").contains("changed by somebody else").then_some(()));
+    assert!(other.text("main").contains("It is now: Your quote"), "{}", other.text("main"));
+    fits(&other, "the edit");
+    println!("{}", other.screenshot("campaign-edit").display());
     other.open(&format!("{console}{path}"));
     other.click("//form[contains(@action, '/approve')]//button");
     other.eventually("the approval", || other.text("#campaign dl").contains("by ben@acme.example").then_some(()));
