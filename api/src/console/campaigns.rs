@@ -291,14 +291,41 @@ struct DryRunPage {
     shell: Shell,
     c: Campaign,
     f: Forecast,
+    asked: Asked,
     clock: Clock,
 }
 
-pub(super) async fn dry_run(State(app): State<crate::State>, person: Person, Path(id): Path<Uuid>) -> Result<Response, Failed> {
+/// Wall clock of the business, without a zone, as the browser's field gives it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    at: String,
+    finish_by: String,
+}
+
+impl Asked {
+    fn when(&self, clock: &Clock) -> Result<forecast::When, Error> {
+        let read = |field: &str, text: &str| {
+            let wrong = || Error::field(field, format!("`{field}` is a date and a time, such as 2026-11-26T09:30"));
+            let ms = |text: &str| clock.parse(text).and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).ok_or_else(wrong);
+            Some(text).filter(|text| !text.is_empty()).map(ms).transpose()
+        };
+        Ok(forecast::When { at: read("at", &self.at)?, finish_by: read("finish_by", &self.finish_by)? })
+    }
+}
+
+pub(super) async fn dry_run(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failed> {
+    let when = asked.when(&person.clock)?;
     page(&DryRunPage {
         shell: Shell::new(&person, "/campaigns"),
         c: campaigns::get(&app, &person.actor, id).await?,
-        f: forecast::forecast(&app, &person.actor, id, None).await?,
+        f: forecast::forecast(&app, &person.actor, id, when).await?,
+        asked,
         clock: person.clock,
     })
 }

@@ -13,13 +13,22 @@ use crate::{Error, State};
 /// Until Meta answers, milliseconds: what is usual.
 const ANSWER_MS: i64 = 500;
 
-/// Plays the campaign, from `at`, the time it is scheduled for, or now. It reads the whole audience: about a second for 100,000.
-pub async fn forecast(app: &State, actor: &Actor, id: Uuid, at: Option<Timestamp>) -> Result<Forecast, Error> {
+/// When it would start, and by when it should be over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct When {
+    /// The time it is scheduled for, or now, when left out.
+    pub at: Option<Timestamp>,
+    /// Asked for or not.
+    pub finish_by: Option<Timestamp>,
+}
+
+/// Plays the campaign. It reads the whole audience: about a second for 100,000.
+pub async fn forecast(app: &State, actor: &Actor, id: Uuid, when: When) -> Result<Forecast, Error> {
     actor.require(Role::Admin, "try campaigns")?;
     let transaction = app.pool.tenant(actor.tenant).await?;
     let outlook = campaigns::outlook(&transaction, CampaignId(id)).await?;
     transaction.commit().await?;
-    let start = outlook.start(at, Timestamp::now());
+    let start = outlook.start(when.at, Timestamp::now());
     let (plan, play) = (outlook.plan(start, ANSWER_MS), app.forecast);
     let played = tokio::task::spawn_blocking(move || play(&plan)).await.map_err(|e| Error::Internal(e.to_string()))?;
     let finish = Timestamp::from_millisecond(played.finish.0).map_err(|e| Error::Internal(e.to_string()))?;
@@ -33,6 +42,7 @@ pub async fn forecast(app: &State, actor: &Actor, id: Uuid, at: Option<Timestamp
         starts_at: start.to_string(),
         finishes_at: finish.to_string(),
         seconds: finish.as_second() - start.as_second(),
+        late_by_seconds: when.finish_by.map(|by| (finish.as_second() - by.as_second()).max(0)),
         messages_per_second: outlook.rate,
         sums: rates::sums(&outlook.costs).iter().map(|(currency, sum)| format!("{sum} {currency}")).collect(),
         remarks: remarks(&outlook),

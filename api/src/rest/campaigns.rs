@@ -135,6 +135,8 @@ pub(super) async fn recipients_csv(
 pub(super) struct At {
     /// When it would start, RFC 3339; when it is scheduled for, or now, when left out.
     at: Option<String>,
+    /// When it should be over, RFC 3339: `late_by_seconds` tells whether it would be.
+    finish_by: Option<String>,
 }
 
 /// How the campaign would go: when it is over, what it costs, whom it passes over. Sends nothing. Takes the role admin.
@@ -148,8 +150,9 @@ pub(super) async fn forecast(
     Path(id): Path<Uuid>,
     Query(at): Query<At>,
 ) -> Result<Answer<Forecast>, Error> {
-    let at = at.at.as_deref().map(|text| moment("at", text)).transpose()?;
-    Ok(Answer(forecast::forecast(&app, &actor, id, at).await?))
+    let read = |field, text: &Option<String>| text.as_deref().map(|text| moment(field, text)).transpose();
+    let when = forecast::When { at: read("at", &at.at)?, finish_by: read("finish_by", &at.finish_by)? };
+    Ok(Answer(forecast::forecast(&app, &actor, id, when).await?))
 }
 
 /// What the campaign's first recipients would see. Takes the role admin.

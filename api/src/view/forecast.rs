@@ -47,6 +47,8 @@ pub struct Forecast {
     pub finishes_at: String,
     /// Seconds from start to finish.
     pub seconds: i64,
+    /// Seconds after the moment that was asked for; 0 in time, null when none was.
+    pub late_by_seconds: Option<i64>,
     /// The number's messages per second, of which campaigns use 80 %.
     pub messages_per_second: i64,
     /// What the messages cost by country, the dearest first.
@@ -73,6 +75,11 @@ impl Forecast {
         Some((millis(&self.starts_at)?, millis(&self.finishes_at)?))
     }
 
+    /// How much too late it would be, in words; none in time, or without a moment.
+    pub fn late(&self) -> Option<String> {
+        self.late_by_seconds.filter(|late| *late > 0).map(|late| super::duration(late as f64))
+    }
+
     /// From start to finish in words.
     pub fn takes(&self) -> String {
         super::duration(self.seconds as f64)
@@ -97,6 +104,7 @@ mod tests {
             starts_at: "2026-11-27T10:00:00Z".into(),
             finishes_at: "2026-11-27T10:00:20Z".into(),
             seconds: 20,
+            late_by_seconds: Some(0),
             messages_per_second: 5,
             costs: Vec::new(),
             sums: Vec::new(),
@@ -104,6 +112,7 @@ mod tests {
             curve: vec![point(5, 25), point(20, 100)],
         };
         assert_eq!(forecast.line(), "0,200 250.0,150.0 1000.0,0.0");
-        assert_eq!(forecast.takes(), "20 s");
+        assert_eq!((forecast.takes().as_str(), forecast.late()), ("20 s", None));
+        assert_eq!(Forecast { late_by_seconds: Some(90), ..forecast }.late().as_deref(), Some(super::super::duration(90.0).as_str()));
     }
 }

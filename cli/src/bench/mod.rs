@@ -5,6 +5,7 @@ pub mod ingress;
 pub mod pairs;
 pub mod parse;
 pub mod schedule;
+pub mod send;
 pub mod stage;
 mod topics;
 
@@ -17,13 +18,14 @@ use crate::config::{Config, Error};
 use crate::exit::Failure;
 
 /// Benchmarks by name.
-const NAMES: [(&str, &str); 4] = [
+const NAMES: [(&str, &str); 5] = [
     ("parse", "cutting a webhook body into updates and reading one, beside serde_json"),
     ("ingress", "a signed POST to acknowledged records on the configured broker, beside bare axum routes"),
     (
         "schedule",
         "the ledger's schedule with many people or tenants waiting, beside few; equal shares; a dry run, beside as many decisions",
     ),
+    ("send", "ledger and sender on the configured broker against a simulated Meta, beside what it permits and a bare loop of posts"),
     ("stage", "each chain on the configured broker, beside a copy-through loop"),
 ];
 
@@ -63,6 +65,7 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
             None => ingress::run(&config()?.kafka, args.quick)?,
         },
         Some("schedule") => schedule::run(args.quick),
+        Some("send") => send::run(&config()?.kafka, args.quick)?,
         Some("stage") => stage::run(&config()?.kafka, args.quick)?,
         other => {
             let name = other.unwrap_or_default();

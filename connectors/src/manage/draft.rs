@@ -92,16 +92,7 @@ impl Button {
 impl Words {
     /// Its variables, each once, in the order in which they first stand there.
     pub fn variables(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        let mut rest = self.text.as_str();
-        while let Some((name, tail)) = rest.split_once("{{").and_then(|(_, after)| after.split_once("}}")) {
-            let name = name.trim().to_owned();
-            if !names.contains(&name) {
-                names.push(name);
-            }
-            rest = tail;
-        }
-        names
+        crate::meta::template::variables(&self.text)
     }
 
     fn check(&self, field: &str, most: usize, faults: &mut Vec<Fault>) {

@@ -151,7 +151,7 @@ fn fixed(button: &Value) -> bool {
 }
 
 /// The distinct `{{…}}` variables of a text, in the order in which they first stand there.
-fn variables(text: &str) -> Vec<String> {
+pub(crate) fn variables(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut rest = text;
     while let Some((name, tail)) = rest.split_once("{{").and_then(|(_, after)| after.split_once("}}")) {

@@ -51,6 +51,10 @@ fn a_campaign_goes_from_its_file_to_its_report() {
     assert_eq!(browser.value("document.querySelector('.curve polyline').getAttribute('points').split(' ').pop()"), "1000.0,0.0");
     live(&browser);
     browser.screenshot("campaign-2-dry-run");
+    for (by, said) in [("2020-01-01T10:00", "too late"), ("2099-01-01T10:00", "It would be over in time")] {
+        browser.open(&format!("{console}{path}/dry-run?finish_by={by}"));
+        assert!(browser.text("main").contains(said), "{}", browser.text("main"));
+    }
 
     // Two people edit it at once: the second is told, with what it is now.
     let (other, _) = second(&system);
