@@ -54,12 +54,7 @@ impl New {
                 wrong.push(crate::error::Field { field: field.to_owned(), detail: format!("`{field}` is missing") });
             }
         }
-        if !(0..=1_000).contains(&self.throttle) {
-            wrong.push(crate::error::Field { field: "throttle".into(), detail: "`throttle` is 0 to 1000 messages a second".into() });
-        }
-        if !self.failure_limit.is_none_or(|limit| (0..=100).contains(&limit)) {
-            wrong.push(crate::error::Field { field: "failure_limit".into(), detail: "`failure_limit` is 0 to 100 percent".into() });
-        }
+        wrong.extend(beyond(Some(self.throttle), self.failure_limit));
         let hours = self.window.as_deref().map(str::trim).filter(|hours| !hours.is_empty()).map(str::parse).transpose();
         let window = hours.unwrap_or_else(|fault: window::Fault| {
             wrong.push(crate::error::Field { field: "window".into(), detail: fault.to_string() });
@@ -67,6 +62,16 @@ impl New {
         });
         if wrong.is_empty() { Ok(window) } else { Err(Error::Invalid(wrong)) }
     }
+}
+
+/// What is wrong with a pace and a failure limit that are given.
+fn beyond(throttle: Option<i32>, failure_limit: Option<i32>) -> Vec<crate::error::Field> {
+    let ranges = [
+        ("throttle", throttle, 0..=1_000, "`throttle` is 0 to 1000 messages a second"),
+        ("failure_limit", failure_limit, 0..=100, "`failure_limit` is 0 to 100 percent"),
+    ];
+    let wrong = ranges.into_iter().filter(|(_, value, range, _)| value.is_some_and(|value| !range.contains(&value)));
+    wrong.map(|(field, _, _, detail)| crate::error::Field { field: field.to_owned(), detail: detail.to_owned() }).collect()
 }
 
 /// Makes a draft with its audience.
@@ -122,16 +127,10 @@ pub struct Edit {
 pub async fn edit(app: &State, actor: &Actor, id: Uuid, edit: &Edit, version: i64) -> Result<view::Campaign, Error> {
     actor.require(Role::Admin, "edit campaigns")?;
     let mut wrong = Vec::new();
-    let mut fault = |field: &str, detail: &str| wrong.push(crate::error::Field { field: field.to_owned(), detail: detail.to_owned() });
     if edit.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-        fault("name", "`name` is empty");
+        wrong.push(crate::error::Field { field: "name".into(), detail: "`name` is empty".into() });
     }
-    if edit.throttle.is_some_and(|throttle| !(0..=1_000).contains(&throttle)) {
-        fault("throttle", "`throttle` is 0 to 1000 messages a second");
-    }
-    if edit.failure_limit.is_some_and(|limit| !(0..=100).contains(&limit)) {
-        fault("failure_limit", "`failure_limit` is 0 to 100 percent");
-    }
+    wrong.extend(beyond(edit.throttle, edit.failure_limit));
     let window = match edit.window.as_deref().map(str::trim) {
         None => None,
         Some("") => Some(None),
@@ -139,7 +138,7 @@ pub async fn edit(app: &State, actor: &Actor, id: Uuid, edit: &Edit, version: i6
             Ok(window) => Some(Some(window)),
             Err(e) => {
                 let e: window::Fault = e;
-                fault("window", &e.to_string());
+                wrong.push(crate::error::Field { field: "window".into(), detail: e.to_string() });
                 None
             }
         },

@@ -154,8 +154,8 @@ async fn account(config: &Config, form: Form, args: Connecting) -> Result<(), Fa
     let connected = at.desk(&by).connect(&Connect { waba: args.waba, token, callback, pin: args.pin }).await.map_err(failed)?;
     let rows: Vec<Value> = connected.numbers.iter().map(|number| json!(number)).collect();
     form.rows(&["account", "display", "verified_name", "messages_per_second", "connected", "remedy"], &rows)?;
-    let pool = connect(config).await?;
-    let transaction = pool.tenant(tenant(&pool, &args.tenant).await?).await?;
+    let (pool, tenant) = at.tenant();
+    let transaction = pool.tenant(tenant).await?;
     let stored = numbers::list(&transaction).await?;
     transaction.commit().await?;
     for number in stored.iter().filter(|number| connected.numbers.iter().any(|new| new.account == number.account)) {

@@ -27,6 +27,11 @@ impl Way {
         Ok(Self { pool, keys: config.keyring()?, client: Client::new(&config.meta)?, tenant })
     }
 
+    /// Postgres, and whose rows are meant.
+    pub fn tenant(&self) -> (&Pool, TenantId) {
+        (&self.pool, self.tenant)
+    }
+
     /// The desk at its end.
     pub fn desk<'a>(&'a self, by: &'a str) -> Desk<'a> {
         Desk { pool: &self.pool, keys: &self.keys, client: &self.client, tenant: self.tenant, by }

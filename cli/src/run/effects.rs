@@ -6,7 +6,7 @@ use sluice_connectors::kafka::consumer::{self, Batch, Commit, Delivered, Subscri
 use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::meta::Client;
 use sluice_connectors::registry;
-use sluice_pipeline::effects::sender::{Sender, Tokens};
+use sluice_pipeline::effects::sender::Sender;
 use sluice_pipeline::effects::tally::Tally;
 use sluice_pipeline::effects::{archive, expand};
 use sluice_pipeline::{letters, topology};
@@ -33,16 +33,9 @@ pub fn start(role: &'static str, parts: &Parts, running: &mut Running) -> Result
 
 /// Starts the sender; the returned future ends when its last exchange has.
 pub async fn sender(parts: &Parts, running: &mut Running) -> Result<Draining, Failure> {
-    let (pool, keys) = (parts.pool()?, parts.config.keyring()?);
-    let tokens = Tokens::default();
-    tables::tokens(&pool, &keys, &tokens).await?;
+    let tokens = tables::followed_tokens(parts, running).await?;
     let client = Client::new(&parts.config.meta)?;
-    let sender =
-        Sender::new(client, parts.producer.clone(), parts.config.callback_keys()?, tokens.clone(), &parts.codecs, running.stop.clone());
-    running.task(tables::follow(pool, running.cancel.clone(), move |pool| {
-        let (keys, tokens) = (keys.clone(), tokens.clone());
-        async move { tables::tokens(&pool, &keys, &tokens).await }
-    }));
+    let sender = Sender::new(client, parts.producer.clone(), parts.config.callback_keys()?, tokens, &parts.codecs, running.stop.clone());
     let taker = sender.clone();
     let runtime = tokio::runtime::Handle::current();
     let commit = if planted("sender_offsets_after_write") { Commit::After } else { Commit::Before };

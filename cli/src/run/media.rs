@@ -6,7 +6,6 @@ use sluice_connectors::kafka::consumer::{Commit, Delivered};
 use sluice_connectors::media::Store;
 use sluice_connectors::meta::Client;
 use sluice_pipeline::effects::media;
-use sluice_pipeline::effects::sender::Tokens;
 use sluice_schemas::record::Event;
 use tokio_util::sync::CancellationToken;
 
@@ -19,18 +18,9 @@ const SWEEP: Duration = Duration::from_hours(6);
 
 /// Starts the role.
 pub async fn start(parts: &Parts, running: &mut Running) -> Result<(), Failure> {
-    let (pool, keys) = (parts.pool()?, parts.config.keyring()?);
     let store = Store::open(&parts.config.media).map_err(|e| anyhow::anyhow!("media.store: {e}"))?;
     let client = Client::new(&parts.config.meta)?;
-    let tokens = Tokens::default();
-    tables::tokens(&pool, &keys, &tokens).await?;
-    running.task(tables::follow(pool, running.cancel.clone(), {
-        let tokens = tokens.clone();
-        move |pool| {
-            let (keys, tokens) = (keys.clone(), tokens.clone());
-            async move { tables::tokens(&pool, &keys, &tokens).await }
-        }
-    }));
+    let tokens = tables::followed_tokens(parts, running).await?;
     if parts.config.media.keep_days > 0 {
         let age = Duration::from_hours(24 * u64::from(parts.config.media.keep_days));
         running.task(sweep(store.clone(), age, running.cancel.clone()));

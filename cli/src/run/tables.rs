@@ -10,6 +10,9 @@ use sluice_connectors::postgres::{self, Pool, numbers};
 use sluice_pipeline::effects::sender::Tokens;
 use tokio_util::sync::CancellationToken;
 
+use super::{Parts, Running};
+use crate::exit::Failure;
+
 /// How soon a change of a number reaches the edges.
 const REFRESH: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,18 @@ pub async fn tokens(pool: &Pool, keys: &Keyring, tokens: &Tokens) -> Result<(), 
     }
     tokens.store(Arc::new(table));
     Ok(())
+}
+
+/// The access tokens, read now and again whenever a number or tenant has changed.
+pub async fn followed_tokens(parts: &Parts, running: &mut Running) -> Result<Tokens, Failure> {
+    let (pool, keys, tokens) = (parts.pool()?, parts.config.keyring()?, Tokens::default());
+    self::tokens(&pool, &keys, &tokens).await?;
+    let table = tokens.clone();
+    running.task(follow(pool, running.cancel.clone(), move |pool| {
+        let (keys, table) = (keys.clone(), table.clone());
+        async move { self::tokens(&pool, &keys, &table).await }
+    }));
+    Ok(tokens)
 }
 
 /// Calls `read` whenever a number or tenant has changed, until cancelled. While Postgres is away the last table serves.

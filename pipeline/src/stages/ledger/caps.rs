@@ -2,11 +2,11 @@
 //! claimed and given back when it is proven not to have reached anybody; a message beyond the cap is suppressed and not kept for later.
 
 use serde::{Deserialize, Serialize};
-use sluice_schemas::ids::TenantId;
 use sluice_schemas::record::{Lane, Outbound};
 use sluice_schemas::time::Millis;
 
 use super::Ledger;
+use super::opt_out::key;
 use crate::chain::Context;
 
 /// Table of what was claimed for each person: tenant, person → [`Claimed`], oldest first, 16 bytes each.
@@ -46,10 +46,6 @@ fn read(bytes: &[u8]) -> Vec<Claimed> {
 
 fn written(claims: &[Claimed]) -> Vec<u8> {
     claims.iter().flat_map(|Claimed(at, id)| [at.0.to_be_bytes(), *id].concat()).collect()
-}
-
-fn key(tenant: TenantId, person: &str) -> Vec<u8> {
-    [tenant.as_bytes(), person.as_bytes()].concat()
 }
 
 fn half(outbound: &Outbound) -> [u8; 8] {

@@ -166,7 +166,8 @@ impl Ledger {
     }
 }
 
-fn key(tenant: TenantId, person: &str) -> Vec<u8> {
+/// What is kept of a person stands under this.
+pub(super) fn key(tenant: TenantId, person: &str) -> Vec<u8> {
     [tenant.as_bytes(), person.as_bytes()].concat()
 }
 
