@@ -61,10 +61,30 @@ impl Topics {
         Ok(producer.flush(Duration::from_mins(1))?)
     }
 
+    /// For records that come while a benchmark runs.
+    pub(super) fn feed(&self) -> anyhow::Result<Feed> {
+        Ok(Feed { producer: self.options.client().set("linger.ms", "0").create()?, options: self.options.clone() })
+    }
+
     pub(super) fn delete(self) -> anyhow::Result<()> {
         let admin: AdminClient<DefaultClientContext> = self.options.client().create()?;
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         self.runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))?;
         Ok(())
+    }
+}
+
+/// Writes records one by one, each at once.
+pub(super) struct Feed {
+    producer: BaseProducer,
+    options: Options,
+}
+
+impl Feed {
+    pub(super) fn write(&self, topic: &str, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
+        let name = self.options.name(topic);
+        let sent = self.producer.send(BaseRecord::to(&name).partition(0).key(key).payload(value));
+        sent.map_err(|(error, _)| error)?;
+        Ok(self.producer.flush(Duration::from_secs(10))?)
     }
 }

@@ -62,12 +62,12 @@ fn a_campaign_goes_from_its_file_to_its_report() {
         editor.open(&format!("{console}{path}"));
         live(editor);
         editor.click("//a[contains(@href, '/edit')]");
-        editor.value("document.querySelector('#name').value = ''");
+        editor.eventually("the form", || (editor.value("!!document.querySelector('input#name')") == true).then_some(()));
     }
-    browser.fill("//input[@name='name']", "Your quote");
+    browser.retype("//input[@name='name']", "Your quote");
     browser.click("//button[text()='Save']");
     browser.eventually("the new name", || browser.text("#campaign h1").contains("Your quote").then_some(()));
-    other.fill("//input[@name='name']", "The quote");
+    other.retype("//input[@name='name']", "The quote");
     other.click("//button[text()='Save']");
     other.eventually("the conflict", || other.text("main").contains("changed by somebody else").then_some(()));
     assert!(other.text("main").contains("It is now: Your quote"), "{}", other.text("main"));

@@ -1,11 +1,12 @@
 //! A small WebDriver client: Chromium without a window, driven through chromedriver.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, iter, thread};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -16,6 +17,19 @@ use super::super::http;
 /// The key under which WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// A port for a driver. Left to itself, chromedriver takes any port that is free in IPv6 and ends when the same one is taken in IPv4,
+/// which some outgoing connection of a system under test often holds; the kernel gives those none of these numbers.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(24_000);
+    let free = |port: &u16| [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].iter().all(|ip: &IpAddr| open(*ip, *port));
+    iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).find(free).expect("a free port")
+}
+
+/// Whether somebody could listen there; an address that this machine has not got is nobody's.
+fn open(ip: IpAddr, port: u16) -> bool {
+    TcpListener::bind((ip, port)).map_or_else(|error| error.kind() != ErrorKind::AddrInUse, |_| true)
+}
+
 /// A browser with one tab. It ends when this is dropped, or with the thread that started it.
 pub struct Browser {
     driver: Child,
@@ -24,19 +38,15 @@ pub struct Browser {
 
 impl Browser {
     pub fn start() -> Self {
+        let port = free_port();
         // The kernel ends the driver with us, however we end.
         let mut driver = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "chromedriver", "--port=0"])
+            .args(["--pdeathsig", "KILL", "chromedriver", &format!("--port={port}")])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver starts (deploy/local/setup.sh browser)");
-        let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
-        let port = |line: String| {
-            let (_, port) = line.rsplit_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        };
-        let port = lines.map_while(Result::ok).find_map(port).expect("chromedriver says its port");
+        let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("started successfully")), "chromedriver ended; what it said is above");
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900"];
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
@@ -91,6 +101,11 @@ impl Browser {
         }
     }
 
+    /// Waits until the first element of this selector says this: a click returns before the page that it leads to is there.
+    pub fn says(&self, selector: &str, words: &str) {
+        self.eventually(&format!("{words:?} in {selector}"), || self.text(selector).contains(words).then_some(()));
+    }
+
     fn element(&self, xpath: &str) -> Result<String, String> {
         let found = self.ask("element", &json!({"using": "xpath", "value": xpath}))?;
         found[ELEMENT].as_str().map(str::to_owned).ok_or_else(|| format!("{xpath}: {found}"))
@@ -106,6 +121,13 @@ impl Browser {
     pub fn fill(&self, xpath: &str, text: &str) {
         let fill = || self.ask(&format!("element/{}/value", self.element(xpath).ok()?), &json!({"text": text})).ok();
         self.eventually(&format!("a field at {xpath}"), fill);
+    }
+
+    /// Types into a field what it is to say instead of what it says.
+    pub fn retype(&self, xpath: &str, text: &str) {
+        let clear = || self.ask(&format!("element/{}/clear", self.element(xpath).ok()?), &json!({})).ok();
+        self.eventually(&format!("a field at {xpath}"), clear);
+        self.fill(xpath, text);
     }
 
     fn devtools(&self, command: &str, parameters: &Value) -> Value {

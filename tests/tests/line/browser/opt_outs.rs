@@ -24,6 +24,7 @@ fn an_opt_out_is_seen_noted_and_lifted_on_its_page() {
     browser.fill("//input[@id='person']", "+1 (555) 012-9102");
     browser.fill("//input[@id='reason']", "said so on the telephone");
     browser.click("//form[@action='/opt-outs']//button");
+    browser.says(".notice", "It is recorded");
     browser.eventually("the note", || {
         browser.open(&format!("{console}/opt-outs"));
         browser.text("main").contains(called).then_some(())
@@ -32,6 +33,7 @@ fn an_opt_out_is_seen_noted_and_lifted_on_its_page() {
     browser.click(&format!("{row}//summary"));
     browser.fill(&format!("{row}//input[@name='reason']"), "signed up in the shop");
     browser.click(&format!("{row}//button"));
+    browser.says(".notice", "It is recorded");
     browser.eventually("the end of it", || {
         browser.open(&format!("{console}/opt-outs"));
         (!browser.text("main").contains(called)).then_some(())
