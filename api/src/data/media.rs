@@ -1,8 +1,11 @@
 //! Files of messages: what a page shows of them, and the way in for those of the business.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use futures::future::join_all;
 use futures::{Stream, StreamExt as _};
+use http_range_header::parse_range_header;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_connectors::media::{self, Key, Upload, UploadError};
@@ -102,17 +105,41 @@ async fn shown(app: &State, file: Named) -> Attachment {
     Attachment { r#type, mime_type: mime, name, bytes, url }
 }
 
-/// A file that a link names: its type and name, its bytes, and itself.
+/// A file that a link names, or a part of it.
+pub(crate) struct Opened<S> {
+    /// What the link says of it.
+    pub link: media::Link,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// The part that follows; all of it where no part was asked for.
+    pub part: Range<u64>,
+    /// The bytes.
+    pub stream: S,
+}
+
+/// Opens the file that a link names. `range` is a `Range` header that asks for one part of the file; anything else in it is answered with
+/// the whole file, as RFC 9110 §14.2 lets a server do.
 pub(crate) async fn open(
     app: &State,
     link: &str,
-) -> Result<(media::Link, u64, impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static + use<>), Error> {
+    range: Option<&str>,
+) -> Result<Opened<impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static + use<>>, Error> {
     let links = &app.outside()?.links;
     let gone = || Error::NotFound("file under this link: links end after some minutes; load the page again".into());
+    let away = |e: media::StoreError| Error::Unavailable { service: "media", cause: e.to_string() };
     let (link, key) = links.read(link, Millis::now()).ok_or_else(gone)?;
-    let found = links.store().read(&key).await.map_err(|e| Error::Unavailable { service: "media", cause: e.to_string() })?;
-    let (bytes, file) = found.ok_or_else(gone)?;
-    Ok((link, bytes, file.map(|piece| piece.map_err(std::io::Error::other))))
+    let size = links.store().size(&key).await.map_err(away)?.ok_or_else(gone)?;
+    let part = range.and_then(|range| part(range, size));
+    let found = links.store().read(&key, part.clone()).await.map_err(away)?;
+    let (_, file) = found.ok_or_else(gone)?;
+    let stream = file.map(|piece| piece.map_err(std::io::Error::other));
+    Ok(Opened { link, size, part: part.unwrap_or(0..size), stream })
+}
+
+/// The one part of a file of `size` bytes that a `Range` header asks for.
+fn part(range: &str, size: u64) -> Option<Range<u64>> {
+    let parts = parse_range_header(range).ok()?.validate(size).ok()?;
+    if let [part] = parts.as_slice() { Some(*part.start()..*part.end() + 1) } else { None }
 }
 
 /// What is handed in.

@@ -1,6 +1,7 @@
 //! `sluice bench`: each measure beside a baseline written as well as we can, in the same run.
 
 mod bodies;
+pub mod history;
 pub mod ingress;
 pub mod pairs;
 pub mod parse;
@@ -18,7 +19,7 @@ use crate::config::{Config, Error};
 use crate::exit::Failure;
 
 /// Benchmarks by name.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     ("parse", "cutting a webhook body into updates and reading one, beside serde_json"),
     ("ingress", "a signed POST to acknowledged records on the configured broker, beside bare axum routes"),
     (
@@ -26,6 +27,7 @@ const NAMES: [(&str, &str); 5] = [
         "the ledger's schedule with many people or tenants waiting, beside few; equal shares; a dry run, beside as many decisions",
     ),
     ("send", "ledger and sender on the configured broker against a simulated Meta, beside what it permits and a bare loop of posts"),
+    ("history", "the archive from its topic on the configured broker into the configured history, beside a bare loop of prepared inserts"),
     ("stage", "each chain on the configured broker, beside a copy-through loop"),
 ];
 
@@ -54,7 +56,7 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
     let mut out = std::io::stdout().lock();
     if args.list {
         for (name, about) in NAMES {
-            writeln!(out, "{name:<8} {about}")?;
+            writeln!(out, "{name:<9} {about}")?;
         }
         return Ok(());
     }
@@ -66,6 +68,10 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
         },
         Some("schedule") => schedule::run(args.quick),
         Some("send") => send::run(&config()?.kafka, args.quick)?,
+        Some("history") => {
+            let config = config()?;
+            history::run(&config.kafka, &config.cql, args.quick)?
+        }
         Some("stage") => stage::run(&config()?.kafka, args.quick)?,
         other => {
             let name = other.unwrap_or_default();

@@ -12,6 +12,7 @@ use sluice_schemas::ids::TenantId;
 
 pub use fetch::{Error, Fetch, Fetched, Verdict, fetch};
 pub use link::{Link, Links};
+pub use object_store::Error as StoreError;
 pub use store::{Store, Written};
 pub use upload::{Error as UploadError, Upload, Uploaded, upload};
 

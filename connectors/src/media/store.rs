@@ -1,5 +1,6 @@
 //! The object store: a folder here, S3 or what speaks like it elsewhere.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 use sluice_schemas::ids::TenantId;
 
 use super::{Key, Options};
@@ -72,13 +73,15 @@ impl Store {
         }
     }
 
-    /// Bytes of a file and the file itself, piece by piece; `None` where there is none.
+    /// Bytes that follow and a file, piece by piece, or the part of it that `range` is; `None` where there is none.
     pub async fn read(
         &self,
         key: &Key,
+        range: Option<Range<u64>>,
     ) -> Result<Option<(u64, BoxStream<'static, Result<Bytes, object_store::Error>>)>, object_store::Error> {
-        match self.0.get(&key.0).await {
-            Ok(found) => Ok(Some((found.meta.size, found.into_stream()))),
+        let asked = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        match self.0.get_opts(&key.0, asked).await {
+            Ok(found) => Ok(Some((found.range.end - found.range.start, found.into_stream()))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(e) => Err(e),
         }
@@ -146,5 +149,103 @@ trait FromIo {
 impl FromIo for object_store::Error {
     fn from_io(e: std::io::Error) -> Self {
         Self::Generic { store: "media.store", source: Box::new(e) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::path::Path;
+
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use hyper_util::server::conn::auto;
+    use s3s::auth::SimpleAuth;
+    use s3s::service::S3ServiceBuilder;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const TENANT: TenantId = TenantId::from_bytes([7; 16]);
+
+    /// A server that speaks S3 and checks signatures, with one bucket; its address.
+    async fn s3(folder: &Path) -> String {
+        std::fs::create_dir_all(folder.join("files")).expect("a bucket");
+        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).expect("a folder"));
+        builder.set_auth(SimpleAuth::from_single("sluice", "example-secret"));
+        let service = builder.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let server = auto::Builder::new(TokioExecutor::new());
+                let connection = server.serve_connection(TokioIo::new(socket), service.clone()).into_owned();
+                tokio::spawn(async move { connection.await.ok() });
+            }
+        });
+        format!("http://{address}")
+    }
+
+    fn bucket(endpoint: &str, secret: &str) -> Options {
+        let settings = [
+            ("aws_endpoint", endpoint),
+            ("aws_region", "us-east-1"),
+            ("aws_allow_http", "true"),
+            ("aws_access_key_id", "sluice"),
+            ("aws_secret_access_key", secret),
+        ];
+        let options = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Options { store: "s3://files/media".into(), options, keep_days: 1 }
+    }
+
+    /// More than two parts, no two pieces alike.
+    fn file() -> Vec<Bytes> {
+        (0..12_u8).map(|n| Bytes::from(vec![n; 1 << 20])).collect()
+    }
+
+    async fn content(store: &Store, key: &Key, range: Option<Range<u64>>) -> Option<(u64, Vec<u8>)> {
+        let (bytes, stream) = store.read(key, range).await.expect("an answer")?;
+        let pieces: Vec<Bytes> = stream.try_collect().await.expect("a file");
+        Some((bytes, pieces.concat()))
+    }
+
+    async fn keeps_files(store: &Store) {
+        let (passing, key) = (Key::passing(TENANT), Key::message(TENANT, "15550100001", "wamid.A", 0));
+        let pieces = || futures::stream::iter(file().into_iter().map(Ok::<_, Infallible>));
+        let written = store.write(&passing, pieces(), 100 << 20).await.expect("written");
+        assert_eq!(written.bytes, 12 << 20);
+        store.rename(&passing, &key).await.expect("renamed");
+        assert_eq!((store.size(&passing).await.expect("an answer"), store.size(&key).await.expect("an answer")), (None, Some(12 << 20)));
+        assert_eq!(content(store, &passing, None).await, None);
+        assert!(content(store, &key, None).await == Some((12 << 20, file().concat())));
+        let border = (5 << 20) - 1..(5 << 20) + 1;
+        assert_eq!(content(store, &key, Some(border)).await, Some((2, vec![4, 5])));
+
+        // What is too large is not there at all.
+        let large = store.write(&passing, pieces(), 11 << 20).await;
+        assert!(matches!(large, Err(Broken::Large(_))), "{large:?}");
+        assert_eq!(store.size(&passing).await.expect("an answer"), None);
+
+        assert_eq!(store.sweep(Duration::from_hours(1)).await.expect("swept"), 0);
+        assert_eq!(store.sweep(Duration::ZERO).await.expect("swept"), 1);
+        assert_eq!(store.size(&key).await.expect("an answer"), None);
+        store.delete(&key).await.expect("what is not there is deleted");
+    }
+
+    #[tokio::test]
+    async fn a_folder_keeps_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options { store: folder.path().display().to_string(), ..Options::default() };
+        keeps_files(&Store::open(&options).expect("a store")).await;
+    }
+
+    #[tokio::test]
+    async fn a_bucket_keeps_files_and_refuses_a_wrong_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let endpoint = s3(folder.path()).await;
+        let store = Store::open(&bucket(&endpoint, "example-secret")).expect("a store");
+        store.answers().await.expect("it answers");
+        keeps_files(&store).await;
+        let stranger = Store::open(&bucket(&endpoint, "another")).expect("a store");
+        assert!(stranger.answers().await.is_err());
     }
 }

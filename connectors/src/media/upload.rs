@@ -122,7 +122,7 @@ async fn pass<E>(
     if let Some(kept) = kept {
         return Ok((kept, true));
     }
-    let Some((_, file)) = store.read(passing).await? else {
+    let Some((_, file)) = store.read(passing, None).await? else {
         return Err(Error::Field("file", "was swept away on its way: hand it in again".into()));
     };
     let uploading =

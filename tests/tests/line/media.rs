@@ -39,9 +39,15 @@ fn shown(system: &System, from: &str) -> Value {
 }
 
 fn get(system: &System, path: &str) -> (Answer, String) {
+    part(system, path, "")
+}
+
+/// A part of what is under an address, where `range` names one, and the headers of the answer.
+fn part(system: &System, path: &str, range: &str) -> (Answer, String) {
     let url = format!("{}{path}", system.api_url());
     http::runtime().block_on(async {
-        let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(url).send().await.expect("an answer");
+        let request = reqwest::Client::builder().no_proxy().build().expect("a client").get(url).header("range", range);
+        let answer = request.send().await.expect("an answer");
         let headers = format!("{:?}", answer.headers());
         (Answer { status: answer.status().as_u16(), body: answer.text().await.expect("a body") }, headers)
     })
@@ -65,6 +71,12 @@ fn a_customers_file_is_kept_and_served_by_a_link_that_nobody_can_change() {
     let (answer, headers) = get(system, url);
     assert_eq!((answer.status, answer.body.as_str()), (200, "not really a picture"));
     assert!(headers.contains("image/png") && headers.contains("inline") && headers.contains("sandbox"), "{headers}");
+    // A player asks for parts.
+    for (range, status, body) in [("bytes=4-9", 206, "really"), ("bytes=-7", 206, "picture"), ("bytes=90-", 200, "not really a picture")] {
+        let (answer, headers) = part(system, url, range);
+        assert_eq!((answer.status, answer.body.as_str()), (status, body), "{headers}");
+        assert_eq!(headers.contains("content-range"), status == 206, "{headers}");
+    }
     assert_eq!(get(system, &format!("{url}x")).0.status, 404);
     assert_eq!(get(system, "/media/e30.x").0.status, 404);
 
