@@ -128,7 +128,7 @@ pub const TOPOLOGY: &[Role] = &[
         kind: Kind::Effect,
         stages: &["tally"],
         reads: &[t::MESSAGES, t::QUOTES, t::HOLDS, t::OPT_OUTS],
-        writes: &["postgres campaign_counters, quotes, sends_attention, holds, opt_outs"],
+        writes: &["postgres campaign_counters, campaign_answers, quotes, sends_attention, holds, opt_outs"],
         guarantee: "exactly once: counters and offsets commit in one Postgres transaction",
         state: "offsets in Postgres",
     },

@@ -18,7 +18,7 @@ use crate::data::paging::Paging;
 use crate::data::{contacts, figures, forecast, idempotency, trial};
 use crate::error::Field;
 use crate::upload::Form;
-use crate::view::{Campaign, CampaignState, Clock, Forecast, Number, Page, Refusal, Segment, Trial};
+use crate::view::{Campaign, CampaignState, Clock, Comparison, Forecast, Number, Page, Refusal, Segment, Trial};
 
 #[derive(Template)]
 #[template(path = "campaigns.html")]
@@ -49,6 +49,8 @@ struct CampaignPage {
     refusals: Vec<Refusal>,
     /// Before it starts: its first messages.
     first: Vec<Trial>,
+    /// What it can be compared with.
+    others: Vec<Campaign>,
     clock: Clock,
     key: Uuid,
     /// Whether whoever looks may approve it.
@@ -56,6 +58,12 @@ struct CampaignPage {
     /// Whether its numbers may still change by themselves.
     moving: bool,
     may_manage: bool,
+}
+
+/// Campaigns that this one can be compared with: the newest that have reached somebody.
+async fn others(app: &crate::State, person: &Person, id: Uuid) -> Result<Vec<Campaign>, Failed> {
+    let newest = campaigns::list(app, &person.actor, &Paging::default()).await?.data;
+    Ok(newest.into_iter().filter(|other| other.id != id && other.funnel.accepted > 0).collect())
 }
 
 #[derive(Default, Deserialize)]
@@ -74,6 +82,7 @@ pub(super) async fn show(
     let refusals = if c.refused > 0 { campaigns::refusals(&app, &person.actor, id, 0).await? } else { Vec::new() };
     let unstarted = matches!(c.state, CampaignState::Draft | CampaignState::Scheduled) && c.funnel.audience > 0;
     let first = if unstarted && manages(&person) { trial::first(&app, &person.actor, id).await? } else { Vec::new() };
+    let others = if c.funnel.accepted > 0 { others(&app, &person, id).await? } else { Vec::new() };
     let moving = c.state == CampaignState::Running || (c.funnel.in_flight + c.funnel.unknown > 0);
     let mut shell = Shell::new(&person, "/campaigns");
     shell.notice = after.tried.map(|_| "The trial is on its way. It counts in no funnel.".to_owned());
@@ -81,6 +90,7 @@ pub(super) async fn show(
         shell,
         refusals,
         first,
+        others,
         key: Uuid::now_v7(),
         may_approve: c.awaits_approval && manages(&person) && c.created_by != person.actor.name,
         moving,
@@ -88,6 +98,27 @@ pub(super) async fn show(
         clock: person.clock,
         c,
     })
+}
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct ComparePage {
+    shell: Shell,
+    c: Comparison,
+}
+
+#[derive(Deserialize)]
+pub(super) struct With {
+    with: Uuid,
+}
+
+pub(super) async fn compare(
+    State(app): State<crate::State>,
+    person: Person,
+    Path(id): Path<Uuid>,
+    Query(asked): Query<With>,
+) -> Result<Response, Failed> {
+    page(&ComparePage { shell: Shell::new(&person, "/campaigns"), c: campaigns::compare(&app, &person.actor, id, asked.with).await? })
 }
 
 #[derive(Template)]

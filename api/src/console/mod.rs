@@ -42,6 +42,7 @@ pub(crate) fn router() -> Router<State> {
         .route("/campaigns/{id}/recipients.csv", get(campaigns::recipients))
         .route("/campaigns/{id}/dry-run", get(campaigns::dry_run))
         .route("/campaigns/{id}/edit", get(campaigns::edit).post(campaigns::save))
+        .route("/campaigns/{id}/compare", get(campaigns::compare))
         .route("/campaigns/{id}/test", post(campaigns::test))
         .route("/campaigns/{id}/retry", post(campaigns::retry))
         .route("/campaigns/{id}/{verb}", post(campaigns::control))

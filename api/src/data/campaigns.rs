@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::paging::{self, Paging};
 use crate::auth::{Actor, Role};
-use crate::view::{self, CampaignState, Failure, Funnel, Page, Progress, Refusal};
+use crate::view::{self, Answer, CampaignState, Comparison, Failure, Funnel, Page, Part, Progress, Refusal, Verdict};
 use crate::{Error, State};
 
 /// Refused lines shown at once.
@@ -171,8 +171,8 @@ pub async fn list(app: &State, actor: &Actor, paging: &Paging) -> Result<Page<vi
     let labels = labels(&transaction).await?;
     transaction.commit().await?;
     let shown = |row: campaigns::Campaign| {
-        let (funnel, failures) = counters.remove(&row.id.0).unwrap_or_default();
-        shown(app, row, funnel, failures, &labels)
+        let counted = counters.remove(&row.id.0).unwrap_or_default();
+        shown(app, row, counted, &labels)
     };
     Ok(Page { data: rows.into_iter().map(shown).collect::<Result<_, _>>()?, next_cursor })
 }
@@ -194,8 +194,8 @@ pub async fn get(app: &State, actor: &Actor, id: Uuid) -> Result<view::Campaign,
 
 async fn read(app: &State, transaction: &Transaction, id: Uuid) -> Result<view::Campaign, Error> {
     let row = campaigns::get(transaction, CampaignId(id)).await?;
-    let (funnel, failures) = counters(transaction, &[id]).await?.remove(&id).unwrap_or_default();
-    shown(app, row, funnel, failures, &labels(transaction).await?)
+    let counted = counters(transaction, &[id]).await?.remove(&id).unwrap_or_default();
+    shown(app, row, counted, &labels(transaction).await?)
 }
 
 /// Lines of the upload that were refused, behind line `after`.
@@ -242,22 +242,55 @@ async fn approve(app: &State, actor: &Actor, id: Uuid) -> Result<view::Campaign,
     Ok(campaign)
 }
 
-type Counters = HashMap<Uuid, (Funnel, Vec<Failure>)>;
+/// What is counted of a campaign.
+#[derive(Default)]
+struct Counted {
+    funnel: Funnel,
+    failures: Vec<Failure>,
+    answers: Vec<Answer>,
+}
 
-/// The funnels of several campaigns in one statement: one snapshot, one round trip.
+/// Two campaigns side by side, of the same moment.
+pub(crate) async fn compare(app: &State, actor: &Actor, first: Uuid, second: Uuid) -> Result<Comparison, Error> {
+    let transaction = app.pool.tenant(actor.tenant).await?;
+    let funnels = [campaigns::funnel(&transaction, CampaignId(first)).await?, campaigns::funnel(&transaction, CampaignId(second)).await?];
+    let (first, second) = (read(app, &transaction, first).await?, read(app, &transaction, second).await?);
+    transaction.commit().await?;
+    let part = |(n, of)| Part { n, of };
+    let measure = |m: campaigns::Measure| {
+        let verdict = match m.verdict {
+            campaigns::Verdict::TooFew => Verdict::TooFew,
+            campaigns::Verdict::Chance => Verdict::Chance,
+            campaigns::Verdict::Likely => Verdict::Likely,
+            campaigns::Verdict::VeryLikely => Verdict::VeryLikely,
+        };
+        view::Measure { name: m.name.to_owned(), first: part(m.first), second: part(m.second), verdict }
+    };
+    let measures = campaigns::compare(&funnels[0], &funnels[1]).into_iter().map(measure).collect();
+    Ok(Comparison { first, second, measures })
+}
+
+type Counters = HashMap<Uuid, Counted>;
+
+/// What is counted of several campaigns, in two round trips.
 async fn counters(transaction: &Transaction, ids: &[Uuid]) -> Result<Counters, Error> {
     let sql = "select campaign_id, state, code, sum(n)::bigint from campaign_counters
                where tenant_id = $1 and campaign_id = any($2) group by campaign_id, state, code having sum(n) <> 0";
     let mut counters = Counters::new();
     for row in transaction.query(sql, &[&transaction.tenant()?.0, &ids]).await? {
         let (state, code, n): (String, i32, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-        let (funnel, failures) = counters.entry(row.try_get(0)?).or_default();
+        let Counted { funnel, failures, .. } = counters.entry(row.try_get(0)?).or_default();
         funnel.add(&state, n);
         if state == "failed" {
             failures.push(Failure { code, n, explanation: view::explain(code).to_owned() });
         }
     }
-    for (_, failures) in counters.values_mut() {
+    for (campaign, answer, n) in campaigns::answers(transaction, ids).await? {
+        let counted = counters.entry(campaign).or_default();
+        counted.funnel.answered += n;
+        counted.answers.push(Answer { button: (!answer.is_empty()).then_some(answer), n });
+    }
+    for Counted { failures, .. } in counters.values_mut() {
         failures.sort_by_key(|failure| (-failure.n, failure.code));
     }
     Ok(counters)
@@ -269,13 +302,8 @@ async fn labels(transaction: &Transaction) -> Result<HashMap<String, String>, Er
     Ok(rows.into_iter().filter_map(|n| n.display_phone_number.map(|label| (n.account, label))).collect())
 }
 
-fn shown(
-    app: &State,
-    c: campaigns::Campaign,
-    funnel: Funnel,
-    failures: Vec<Failure>,
-    labels: &HashMap<String, String>,
-) -> Result<view::Campaign, Error> {
+fn shown(app: &State, c: campaigns::Campaign, counted: Counted, labels: &HashMap<String, String>) -> Result<view::Campaign, Error> {
+    let Counted { funnel, failures, answers } = counted;
     let state = CampaignState::from_name(&c.state).ok_or_else(|| Error::Internal(format!("unknown campaign state {}", c.state)))?;
     let started = c.started_at.map(Timestamp::as_millisecond);
     let progress = if state == CampaignState::Running {
@@ -310,5 +338,6 @@ fn shown(
         funnel,
         progress,
         failures,
+        answers,
     })
 }

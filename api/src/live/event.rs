@@ -80,7 +80,7 @@ fn conversation(c: &Conversation) -> Value {
 fn message(m: &Message) -> Value {
     json!({
         "send_id": m.send_id, "wamid": m.wamid, "conversation": m.conversation, "campaign": m.campaign, "account": m.account,
-        "from": m.from, "to": m.to, "code": m.code, "detail": m.detail, "at": time(m.at_ms),
+        "from": m.from, "to": m.to, "code": m.code, "detail": m.detail, "answer": m.answer, "at": time(m.at_ms),
     })
 }
 

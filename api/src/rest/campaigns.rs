@@ -15,7 +15,7 @@ use crate::data::paging::Paging;
 use crate::data::{forecast, idempotency, trial};
 use crate::error::Problem;
 use crate::upload::Form;
-use crate::view::{Campaign, Forecast, Page, Recipient, Refusal, Sent, Trial};
+use crate::view::{Campaign, Comparison, Forecast, Page, Recipient, Refusal, Sent, Trial};
 
 /// Largest JSON body; longer lists come as multipart, which is read as it arrives.
 const JSON_BYTES: usize = 32 * 1024 * 1024;
@@ -40,6 +40,21 @@ pub(super) async fn list(
 ))]
 pub(super) async fn get(State(app): State<crate::State>, actor: Actor, Path(id): Path<Uuid>) -> Result<Response, Error> {
     Ok(tagged(campaigns::get(&app, &actor, id).await?))
+}
+
+/// Two campaigns side by side, and whether their differences are more than chance.
+#[utoipa::path(get, path = "/campaigns/{id}/compare/{other}", tag = "campaigns",
+    params(("id" = Uuid, Path), ("other" = Uuid, Path)),
+    responses(
+        (status = 200, body = Comparison),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn compare(
+    State(app): State<crate::State>,
+    actor: Actor,
+    Path((id, other)): Path<(Uuid, Uuid)>,
+) -> Result<Answer<Comparison>, Error> {
+    Ok(Answer(campaigns::compare(&app, &actor, id, other).await?))
 }
 
 /// With its version as `ETag`.

@@ -57,6 +57,7 @@ fn described() -> OpenApiRouter<State> {
         // Its reader has limits of its own: a list of recipients is larger than any other body.
         .routes(routes!(campaigns::list, campaigns::create).layer(DefaultBodyLimit::disable()))
         .routes(routes!(campaigns::get, campaigns::edit))
+        .routes(routes!(campaigns::compare))
         .routes(routes!(campaigns::refusals))
         .routes(routes!(campaigns::recipients))
         .routes(routes!(campaigns::recipients_csv))

@@ -64,7 +64,7 @@ impl CampaignState {
     }
 }
 
-/// Units of the audience by where they stand. The first nine add up to `audience`; the last three are parts of `accepted`.
+/// Units of the audience by where they stand. The first nine add up to `audience`; the last four are parts of `accepted`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Funnel {
     /// Rows of the audience.
@@ -93,6 +93,8 @@ pub struct Funnel {
     pub delivered: i64,
     /// Of delivered: read.
     pub read: i64,
+    /// Of accepted: its recipient answered, in words or by a button.
+    pub answered: i64,
 }
 
 /// One row of the funnel's table.
@@ -167,6 +169,7 @@ impl Funnel {
             ("sent", "Sent", self.sent, true),
             ("delivered", "Delivered", self.delivered, true),
             ("read", "Read", self.read, true),
+            ("answered", "Answered", self.answered, true),
         ];
         rows.map(|(name, label, n, part)| Step { name, label, n, share: share(n, self.audience), part }).into()
     }
@@ -214,7 +217,7 @@ impl Funnel {
 }
 
 /// `n` of `all` in per cent; never rounded to 0 % or 100 % when it is not.
-fn share(n: i64, all: i64) -> String {
+pub(super) fn share(n: i64, all: i64) -> String {
     if n == 0 || all == 0 {
         return "–".to_owned();
     }
@@ -235,6 +238,15 @@ pub struct Failure {
     pub n: i64,
     /// What it means and what helps.
     pub explanation: String,
+}
+
+/// Recipients who answered alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Answer {
+    /// The text of the button that they pressed; null for words.
+    pub button: Option<String>,
+    /// Recipients.
+    pub n: i64,
 }
 
 /// How fast it goes.
@@ -340,6 +352,8 @@ pub struct Campaign {
     pub progress: Progress,
     /// Failed messages by code, most first.
     pub failures: Vec<Failure>,
+    /// What recipients answered first, most first.
+    pub answers: Vec<Answer>,
 }
 
 /// What an error code means to the person who runs the campaign (contract §7).

@@ -2,6 +2,7 @@
 
 mod attention;
 mod campaign;
+mod compare;
 mod contact;
 mod conversation;
 mod figures;
@@ -17,7 +18,8 @@ mod time;
 mod trial;
 
 pub use attention::{Doubt, Hold};
-pub use campaign::{Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
+pub use campaign::{Answer, Campaign, CampaignState, Failure, Funnel, Progress, Refusal, explain};
+pub use compare::{Comparison, Measure, Part, Verdict};
 pub use contact::{Contact, ContactImport, Segment};
 pub use conversation::{Conversation, Direction, Message, Window};
 pub use figures::{Health, Number, Stage, Template, Today};

@@ -171,6 +171,7 @@ fn messages(n: usize) -> impl Iterator<Item = Message> {
             detail: None,
             recipient: format!("{}", 15_560_000_000_u64 + i as u64),
             body: (step == 0).then(|| BODY.to_owned()),
+            answer: None,
             at_ms: 1_790_000_000_000 + i as i64,
             trace: TraceId::default(),
         })

@@ -40,6 +40,9 @@ pub struct Args {
     /// Lists the benchmarks
     #[arg(long)]
     list: bool,
+    /// Only this part of `send`: used, cost or beside
+    #[arg(long, value_parser = ["used", "cost", "beside"])]
+    part: Option<String>,
     /// Under a minute, with a wider spread
     #[arg(long)]
     quick: bool,
@@ -67,7 +70,7 @@ pub fn print(config: impl FnOnce() -> Result<Config, Error>, args: &Args) -> Res
             None => ingress::run(&config()?.kafka, args.quick)?,
         },
         Some("schedule") => schedule::run(args.quick),
-        Some("send") => send::run(&config()?.kafka, args.quick)?,
+        Some("send") => send::run(&config()?.kafka, args.quick, args.part.as_deref())?,
         Some("history") => {
             let config = config()?;
             history::run(&config.kafka, &config.cql, args.quick)?

@@ -115,7 +115,9 @@ pub fn consumer(options: &Options, chain: &str, instance: &str, anchor: &str) ->
         .set("session.timeout.ms", "10000")
         .set("fetch.wait.max.ms", "100")
         .set("fetch.message.max.bytes", "1048576")
-        .set("queued.max.messages.kbytes", "16384");
+        // Of each partition. What has been fetched of a topic is handed out before what other topics get meanwhile: the less of a backlog is at
+        // hand, the sooner a reply is seen beside it.
+        .set("queued.max.messages.kbytes", "2048");
     let consumer: Consumer = config.create_with_context(Changes::default())?;
     consumer.subscribe(&[&options.name(anchor)])?;
     Ok(consumer)

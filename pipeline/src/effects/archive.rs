@@ -142,6 +142,7 @@ mod tests {
             detail: None,
             recipient: "15550100002".into(),
             body: body.map(str::to_owned),
+            answer: None,
             at_ms: 7,
             trace: TraceId::default(),
         };

@@ -16,10 +16,10 @@ use sluice_connectors::kafka::producer::{Out, Producer};
 use sluice_connectors::meta::{Client, Exchange, render};
 use sluice_schemas::codec::{Codec, Codecs};
 use sluice_schemas::failpoint::{hit, planted};
-use sluice_schemas::record::{Claim, Outcome, SendResult};
+use sluice_schemas::record::{Claim, Lane, Outcome, SendResult};
 use sluice_schemas::time::Millis;
 use sluice_schemas::topics::{self, SEND_RESULTS};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use crate::domain::callback::Keys;
 
@@ -30,6 +30,8 @@ pub type Tokens = Arc<ArcSwap<Table>>;
 
 /// Exchanges at once; each holds one body and one connection.
 const CONCURRENCY: usize = 1_024;
+/// Further ones, for replies alone: a person waits, and is not to wait behind a campaign.
+const FOR_REPLIES: usize = 128;
 /// The broker forgets a group's offsets after 7 days without it, so that what such a group reads again and is younger than
 /// this was written by nobody.
 const OLD_MS: i64 = 24 * Millis::HOUR;
@@ -46,6 +48,7 @@ pub struct Sender {
     claim: Codec<Claim>,
     result: Codec<SendResult>,
     places: Arc<Semaphore>,
+    reply_places: Arc<Semaphore>,
     stop: Stop,
 }
 
@@ -60,6 +63,7 @@ impl Sender {
             claim: codecs.of(),
             result: codecs.of(),
             places: Arc::new(Semaphore::new(CONCURRENCY)),
+            reply_places: Arc::new(Semaphore::new(FOR_REPLIES)),
             stop,
         }
     }
@@ -83,6 +87,7 @@ impl Sender {
     pub async fn drain(&self) {
         // Closing would fail waiters; taking all places means that nobody holds one.
         let _all = self.places.acquire_many(CONCURRENCY as u32).await;
+        let _replies = self.reply_places.acquire_many(FOR_REPLIES as u32).await;
     }
 
     async fn transmit(&self, partition: i32, claim: Claim) {
@@ -93,7 +98,7 @@ impl Sender {
             tracing::error!(send_id = %claim.send_id, attempt = claim.attempt, "a claim of long ago was read again and is left as it is");
             return;
         }
-        let Ok(_place) = self.places.acquire().await else { return };
+        let Ok(_place) = self.place(claim.lane).await else { return };
         let early = claim.slot_ms - Millis::now().0;
         if early > 0 {
             tokio::time::sleep(Duration::from_millis(early as u64)).await;
@@ -101,6 +106,16 @@ impl Sender {
         let exchange = self.exchange(&claim).await;
         super::metrics::SENDS.with_label_values(&[exchange.outcome.name(), exchange.class.unwrap_or("none")]).inc();
         self.answer(partition, &claim, exchange).await;
+    }
+
+    async fn place(&self, lane: Lane) -> Result<SemaphorePermit<'_>, AcquireError> {
+        if lane != Lane::Reply {
+            return self.places.acquire().await;
+        }
+        tokio::select! {
+            place = self.reply_places.acquire() => place,
+            place = self.places.acquire() => place,
+        }
     }
 
     async fn exchange(&self, claim: &Claim) -> Exchange {

@@ -103,6 +103,9 @@ pub struct Claim {
     pub attempt: i32,
     /// Recipient.
     pub to: String,
+    /// Lane; a sender keeps room for replies.
+    #[serde(default = "reply")]
+    pub lane: Lane,
     /// Not before.
     pub slot_ms: i64,
     /// End of the lease: after it nothing may be written.
@@ -112,6 +115,11 @@ pub struct Claim {
     /// Follows it through the topics.
     #[serde(with = "bin")]
     pub trace: TraceId,
+}
+
+/// The lane of claims from before they said it: whoever waits is not to wait longer.
+const fn reply() -> Lane {
+    Lane::Reply
 }
 
 named! {
@@ -234,6 +242,8 @@ pub struct Message {
     pub recipient: String,
     /// The command as JSON; present on the first step only.
     pub body: Option<String>,
+    /// What the recipient answered first: the button that was pressed, or nothing for words. Such a record moves nothing: `from` is `to`.
+    pub answer: Option<String>,
     /// When the step was taken, by Meta's clock for statuses.
     pub at_ms: i64,
     /// Follows it through the topics.

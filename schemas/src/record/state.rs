@@ -75,6 +75,9 @@ pub struct StateMessage {
     pub trace: TraceId,
     /// When it last moved.
     pub at_ms: i64,
+    /// Whether its recipient has answered.
+    #[serde(default)]
+    pub answered: bool,
 }
 
 /// State of reconcile: a status that came before its send was known.

@@ -29,6 +29,7 @@ pub fn step(tenant: TenantId, campaign: CampaignId, seq: i64, from: Option<SendS
         detail: Some("de\0tail".into()),
         recipient: "15550100002".into(),
         body: None,
+        answer: None,
         at_ms: 1_700_000_000_000,
         trace: TraceId::default(),
     }

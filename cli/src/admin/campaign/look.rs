@@ -1,9 +1,10 @@
-//! `sluice campaign preview|failures|list`.
+//! `sluice campaign preview|failures|compare|list`.
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
 use sluice_api::view::explain;
 use sluice_connectors::postgres::{Pool, campaigns, config as settings, numbers};
+use sluice_schemas::ids::CampaignId;
 
 use super::super::output::Form;
 use super::super::tenant;
@@ -22,6 +23,15 @@ pub struct Preview {
     /// How many
     #[arg(short, long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=1_000))]
     number: i64,
+}
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Compare {
+    #[command(flatten)]
+    first: Which,
+    /// Identifier of the other one
+    with: CampaignId,
 }
 
 /// Arguments.
@@ -74,6 +84,23 @@ pub async fn failures(pool: &Pool, form: Form, which: &Which) -> Result<(), Fail
     failures.sort_by_key(|(code, n)| (-n, *code));
     let rows: Vec<Value> = failures.iter().map(|(code, n)| json!({"code": code, "messages": n, "meaning": explain(*code)})).collect();
     form.rows(&["code", "messages", "meaning"], &rows)
+}
+
+/// Two campaigns, measure by measure.
+pub async fn compare(pool: &Pool, form: Form, args: &Compare) -> Result<(), Failure> {
+    let transaction = args.first.open(pool).await?;
+    let first = campaigns::funnel(&transaction, args.first.campaign).await?;
+    let second = campaigns::funnel(&transaction, args.with).await?;
+    transaction.commit().await?;
+    let share = |(part, whole): (i64, i64)| if whole == 0 { 0.0 } else { (part as f64 * 1_000.0 / whole as f64).round() / 10.0 };
+    let row = |m: &campaigns::Measure| {
+        json!({
+            "measure": m.name, "first": m.first.0, "of_first": m.first.1, "first_percent": share(m.first),
+            "second": m.second.0, "of_second": m.second.1, "second_percent": share(m.second), "verdict": m.verdict,
+        })
+    };
+    let rows: Vec<Value> = campaigns::compare(&first, &second).iter().map(row).collect();
+    form.rows(&["measure", "first", "of_first", "first_percent", "second", "of_second", "second_percent", "verdict"], &rows)
 }
 
 /// Campaigns, newest first.

@@ -72,6 +72,11 @@ enum Verb {
     /// Shows why messages failed, by error code
     #[command(after_help = "Example: sluice campaign failures --tenant acme 0198c0de-0000-7000-8000-000000000001")]
     Failures(Which),
+    /// Shows two campaigns side by side, and whether their differences are more than chance
+    #[command(
+        after_help = "Example: sluice campaign compare --tenant acme 0198c0de-0000-7000-8000-000000000001 0198c0de-0000-7000-8000-000000000002"
+    )]
+    Compare(look::Compare),
     /// Lists a tenant's campaigns, newest first
     #[command(after_help = "Example: sluice campaign list --tenant acme --limit 20")]
     List(look::List),
@@ -114,6 +119,7 @@ pub async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         Verb::Approve(which) => control::approve(&pool, form, &which).await,
         Verb::Export(args) => outcomes::export(config, &pool, form, &args).await,
         Verb::Retry(args) => outcomes::retry(config, &pool, form, &args).await,
+        Verb::Compare(args) => look::compare(&pool, form, &args).await,
         Verb::Failures(which) => look::failures(&pool, form, &which).await,
         Verb::List(args) => look::list(&pool, form, &args).await,
     }

@@ -55,7 +55,7 @@ fn shown(campaign: &Campaign, funnel: &Funnel) -> Value {
     json!({
         "id": campaign.id, "name": campaign.name, "state": campaign.state, "pause_reason": campaign.pause_reason, "epoch": campaign.epoch,
         "audience": funnel.audience, "pending": funnel.pending, "states": funnel.states, "accepted_by_meta": funnel.accepted(),
-        "failures": funnel.failures, "adds_up": funnel.balanced(),
+        "failures": funnel.failures, "answers": funnel.answers, "adds_up": funnel.balanced(),
     })
 }
 
@@ -74,7 +74,9 @@ fn text(campaign: &Campaign, funnel: &Funnel) -> String {
     );
     let equals = if funnel.balanced() { "=" } else { "is not" };
     let reason = campaign.pause_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("{}  {}{reason}  {} {equals} {}", campaign.name, campaign.state, funnel.audience, parts.join(" + "))
+    let answered: i64 = funnel.answers.values().sum();
+    let answers = if answered > 0 { format!(", {answered} answered") } else { String::new() };
+    format!("{}  {}{reason}  {} {equals} {}{answers}", campaign.name, campaign.state, funnel.audience, parts.join(" + "))
 }
 
 #[cfg(test)]
@@ -115,8 +117,11 @@ mod tests {
     #[test]
     fn the_funnel_is_a_sum_that_a_reader_can_check() {
         let states = [("read", 2), ("planned", 3), ("failed", 1)].map(|(state, n)| (state.to_owned(), n)).into();
-        let mut funnel = Funnel { audience: 10, pending: 4, states, failures: [(131_026, 1)].into() };
-        assert_eq!(text(&campaign("running", None), &funnel), "Spring  running  10 = 4 pending + 3 planned + 1 failed + 2 read");
+        let mut funnel = Funnel { audience: 10, pending: 4, states, failures: [(131_026, 1)].into(), answers: [("Yes".into(), 2)].into() };
+        assert_eq!(
+            text(&campaign("running", None), &funnel),
+            "Spring  running  10 = 4 pending + 3 planned + 1 failed + 2 read, 2 answered"
+        );
         assert_eq!(shown(&campaign("running", None), &funnel)["accepted_by_meta"], 2);
         funnel.pending = 3;
         let line = text(&campaign("paused", Some("wrong price")), &funnel);

@@ -22,8 +22,8 @@ const UNLIMITED: i64 = 1_000_000;
 /// A run that stands still for this long has failed.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// All measures.
-pub fn run(kafka: &Options, quick: bool) -> anyhow::Result<Vec<Measure>> {
+/// All measures, or those of one part: `used`, `cost`, `beside`.
+pub fn run(kafka: &Options, quick: bool, part: Option<&str>) -> anyhow::Result<Vec<Measure>> {
     let (seconds, n, pairs, backlog) = if quick { (15, 3_000, 3, 100_000) } else { (60, 20_000, 10, 1_000_000) };
     let loads = [
         Load { numbers: 1, rate: 80, inbound: 0 },
@@ -31,10 +31,16 @@ pub fn run(kafka: &Options, quick: bool) -> anyhow::Result<Vec<Measure>> {
         Load { numbers: 100, rate: 10, inbound: 0 },
         Load { numbers: 1, rate: 80, inbound: 40 },
     ];
-    let mut measures = loads.iter().map(|load| used::run(kafka, load, seconds)).collect::<anyhow::Result<Vec<_>>>()?;
-    for latency in [0, 20] {
+    let wanted = |name| part.is_none_or(|part| part == name);
+    let mut measures = Vec::new();
+    for load in loads.iter().filter(|_| wanted("used")) {
+        measures.push(used::run(kafka, load, seconds)?);
+    }
+    for latency in [0, 20].into_iter().filter(|_| wanted("cost")) {
         measures.extend(cost::run(kafka, n, pairs, latency)?);
     }
-    measures.push(beside::run(kafka, backlog, seconds)?);
+    if wanted("beside") {
+        measures.push(beside::run(kafka, backlog, seconds)?);
+    }
     Ok(measures)
 }

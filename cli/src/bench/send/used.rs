@@ -29,9 +29,9 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Bulk leaves a fifth of a number to the other lanes, and customers what they write.
-    fn permitted(&self) -> f64 {
-        (self.rate as f64 * 0.8).min((self.rate - self.inbound) as f64)
+    /// Messages a second that bulk may send: a fifth of a number is left to the other lanes, and to customers what they write.
+    fn permitted(&self, inbound: f64) -> f64 {
+        (self.rate as f64 * 0.8).min(self.rate as f64 - inbound)
     }
 
     fn name(&self, seconds: i64) -> String {
@@ -46,22 +46,20 @@ impl Load {
 pub(super) fn run(kafka: &Options, load: &Load, seconds: i64) -> anyhow::Result<Measure> {
     eprintln!("send: {}", load.name(seconds));
     let rates = vec![load.rate; load.numbers];
-    let each = load.permitted() as i64 * seconds;
+    let each = load.permitted(load.inbound as f64) as i64 * seconds;
     let sim = Sim::start(&rates)?;
     let numbers = load.numbers as i64;
     let sends = (0..each * numbers).map(|n| outbound((n % numbers) as usize, n, Lane::Bulk));
     let line = Line::start(kafka, &sim, &rates, sends)?;
     let (over, feed) = (AtomicBool::new(false), line.topics.feed()?);
-    std::thread::scope(|scope| {
+    let inbound = std::thread::scope(|scope| {
         let writing = (load.inbound > 0).then(|| scope.spawn(|| customers(&sim.url, &feed, load.inbound, &over)));
         let waited = sim.wait(each * numbers);
         over.store(true, Ordering::Release);
-        if let Some(writing) = writing {
-            writing.join().map_err(|_| anyhow::anyhow!("the customers panicked"))??;
-        }
-        waited
+        let written = writing.map(|writing| writing.join().map_err(|_| anyhow::anyhow!("the customers panicked"))?);
+        waited.and(written.unwrap_or(Ok(0.0)))
     })?;
-    let (sent, permitted) = shares(&sim.accepted()?, load);
+    let (sent, permitted) = shares(&sim.accepted()?, load.permitted(inbound));
     let refused = sim.get("/_sim/summary")?["refused"].clone();
     line.stop()?;
     Ok(Measure {
@@ -76,14 +74,14 @@ pub(super) fn run(kafka: &Options, load: &Load, seconds: i64) -> anyhow::Result<
         pairs: 1,
         spread: 0.0,
         at: json!({
-            "numbers": load.numbers, "rate": load.rate, "inbound": load.inbound, "refused": refused,
+            "numbers": load.numbers, "rate": load.rate, "inbound": rounded(inbound), "refused": refused,
             "limiter": "a bucket as deep as one second, without jitter",
         }),
     })
 }
 
 /// Intervals between messages, and how many the time from each number's first message to its last has room for.
-fn shares(accepted: &[Accepted], load: &Load) -> (f64, f64) {
+fn shares(accepted: &[Accepted], permitted: f64) -> (f64, f64) {
     let mut numbers: HashMap<&str, (i64, i64, i64)> = HashMap::new();
     for one in accepted {
         let (n, first, last) = numbers.entry(&one.from).or_insert((0, i64::MAX, i64::MIN));
@@ -91,19 +89,17 @@ fn shares(accepted: &[Accepted], load: &Load) -> (f64, f64) {
     }
     let sent: i64 = numbers.values().map(|(n, ..)| n - 1).sum();
     let time: i64 = numbers.values().map(|(_, first, last)| last - first).sum();
-    (sent as f64, time as f64 / 1_000.0 * load.permitted())
+    (sent as f64, time as f64 / 1_000.0 * permitted)
 }
 
-/// Customers who write to the first number, at the simulated Meta and, as intake would tell it, to the ledger.
-fn customers(url: &str, feed: &Feed, rate: i64, over: &AtomicBool) -> anyhow::Result<()> {
+/// Customers who write to the first number, at the simulated Meta and, as intake would tell it, to the ledger. Says how many did a second.
+fn customers(url: &str, feed: &Feed, rate: i64, over: &AtomicBool) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let codecs = Codecs::unregistered();
     let begun = Instant::now();
-    for n in 0_u32.. {
-        if over.load(Ordering::Acquire) {
-            break;
-        }
+    let mut n = 0_u32;
+    while !over.load(Ordering::Acquire) {
         let due = Duration::from_secs(1) * n / u32::try_from(rate)?;
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
         let from = format!("1557{n:07}");
@@ -112,8 +108,9 @@ fn customers(url: &str, feed: &Feed, rate: i64, over: &AtomicBool) -> anyhow::Re
         let event = inbound(&from, n);
         let key = topics::key(event.tenant, &event.account).into_bytes();
         feed.write(EVENTS, &key, &codecs.of().encode(&event)?).context("an event")?;
+        n += 1;
     }
-    Ok(())
+    Ok(f64::from(n) / begun.elapsed().as_secs_f64())
 }
 
 fn inbound(from: &str, n: u32) -> Event {

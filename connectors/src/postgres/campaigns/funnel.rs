@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use sluice_schemas::ids::CampaignId;
+use uuid::Uuid;
 
 use crate::postgres::{Error, Result, Transaction};
 
@@ -15,6 +16,8 @@ pub struct Funnel {
     pub states: BTreeMap<String, i64>,
     /// Failed by error code. Code 0 counts failures without one, less those that were delivered after all.
     pub failures: BTreeMap<i32, i64>,
+    /// Recipients who answered, by the button that they pressed; nothing for words. Parts of the states, not of the sum.
+    pub answers: BTreeMap<String, i64>,
 }
 
 impl Funnel {
@@ -66,5 +69,14 @@ pub async fn funnel(transaction: &Transaction, id: CampaignId) -> Result<Funnel>
         *funnel.states.entry(state).or_default() += n;
     }
     funnel.states.retain(|_, n| *n != 0);
+    funnel.answers = answers(transaction, &[id.0]).await?.into_iter().map(|(_, answer, n)| (answer, n)).collect();
     Ok(funnel)
+}
+
+/// What recipients of these campaigns answered: campaign, button pressed or nothing for words, how many.
+pub async fn answers(transaction: &Transaction, ids: &[Uuid]) -> Result<Vec<(Uuid, String, i64)>> {
+    let sql = "select campaign_id, answer, sum(n)::bigint from campaign_answers where tenant_id = $1 and campaign_id = any($2)
+               group by campaign_id, answer order by 3 desc, 2";
+    let rows = transaction.query(sql, &[&transaction.tenant()?.0, &ids]).await?;
+    rows.into_iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }

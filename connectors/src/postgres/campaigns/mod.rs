@@ -2,6 +2,7 @@
 
 mod approval;
 mod brake;
+mod compare;
 mod control;
 mod create;
 mod edit;
@@ -17,11 +18,12 @@ use sluice_schemas::ids::CampaignId;
 pub use super::upload::{Import, Refusal};
 pub use approval::{approve, require_from};
 pub use brake::{FAILURE_LIMIT, JUDGED_FROM, brake};
+pub use compare::{Measure, Verdict, compare};
 pub use control::{Action, complete, control, schedule, start_due};
 pub use create::{Created, New, create, create_from_segment};
 pub use edit::{Edit, edit};
 pub use forecast::{Outlook, outlook};
-pub use funnel::{Funnel, funnel};
+pub use funnel::{Funnel, answers, funnel};
 pub use mapping::{Button, Mapping, Slot};
 pub use passed::{Beside, PassedOver};
 use passed::{beside, passed_over};

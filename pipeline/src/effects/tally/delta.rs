@@ -38,6 +38,8 @@ pub struct Attention {
 pub struct Delta {
     /// By how much each counter moves; their sum is 0. Ordered, so that two transactions lock rows in the same order.
     pub counters: BTreeMap<Counter, i64>,
+    /// Recipients of a campaign who answered, by what they pressed; nothing for words.
+    pub answers: BTreeMap<(TenantId, CampaignId, String), i64>,
     /// Sends that want attention now (`Some`), or no longer (`None`).
     pub attention: HashMap<(TenantId, SendId), Option<Attention>>,
 }
@@ -47,11 +49,22 @@ impl Delta {
     pub fn of<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Self {
         let mut delta = Self::default();
         for message in messages {
+            if let Some(answer) = &message.answer {
+                delta.answer(message, answer);
+                continue;
+            }
             delta.count(message);
             delta.attend(message);
         }
         delta.counters.retain(|_, n| *n != 0);
         delta
+    }
+
+    fn answer(&mut self, message: &Message, answer: &str) {
+        if let Some(campaign) = message.campaign {
+            // Postgres' text has no zero character, and one would stop the whole batch for good.
+            *self.answers.entry((message.tenant, campaign, answer.replace('\0', ""))).or_default() += 1;
+        }
     }
 
     /// Whether a campaign may have come to its end.
@@ -114,6 +127,7 @@ mod tests {
             detail: None,
             recipient: "15550100002".into(),
             body: None,
+            answer: None,
             at_ms: 5,
             trace: TraceId::default(),
         }
@@ -136,6 +150,16 @@ mod tests {
             message(2, Some(SendState::InFlight), SendState::Planned, Some(131_056)),
         ];
         assert_eq!(by_state(&Delta::of(&steps)), [("failed", 131_026, 1), ("in_flight", 0, -2), ("planned", 0, 1)]);
+    }
+
+    #[test]
+    fn an_answer_is_counted_and_moves_nothing() {
+        let answers = |text: &str| Message { answer: Some(text.into()), ..message(1, Some(SendState::Read), SendState::Read, None) };
+        let delta = Delta::of(&[answers("Yes"), answers(""), answers("Yes\0")]);
+        let (tenant, campaign) = (TenantId::from_bytes([1; 16]), CampaignId::from_bytes([2; 16]));
+        let counted: Vec<_> = delta.answers.iter().map(|(key, n)| (key.clone(), *n)).collect();
+        assert_eq!(counted, [((tenant, campaign, String::new()), 1), ((tenant, campaign, "Yes".to_owned()), 2)]);
+        assert!(delta.counters.is_empty() && delta.attention.is_empty());
     }
 
     #[test]

@@ -167,7 +167,7 @@ const fn slice(place: &Place, generation: i32, end: i64) -> Slice {
 /// The whole audience of a campaign is pending on its number's home, as when it was made.
 async fn fill(staging: &Pool, reach: &(Vec<i32>, Vec<Timestamp>)) -> Result<Scope, Error> {
     let transaction = staging.worker().await?;
-    for table in ["campaign_counters", "quotes", "sends_attention", "holds", "opt_outs", "tally_offsets", "campaigns"] {
+    for table in ["campaign_counters", "campaign_answers", "quotes", "sends_attention", "holds", "opt_outs", "tally_offsets", "campaigns"] {
         transaction.execute(&format!("delete from rebuild.{table}"), &[]).await?;
     }
     let campaigns = transaction
@@ -198,9 +198,13 @@ async fn compare(transaction: &Transaction) -> Result<Changed, Error> {
 /// Rows that only one of the two sets has, counted by what they are about.
 const COMPARE: &str = "
     with old as (select tenant_id, campaign_id, state, code, sum(n) n from public.campaign_counters
-                 where (tenant_id, campaign_id) in (select tenant_id, campaign_id from rebuild.campaigns) group by 1, 2, 3, 4 having sum(n) <> 0),
+                 where (tenant_id, campaign_id) in (select tenant_id, campaign_id from rebuild.campaigns) group by 1, 2, 3, 4 having sum(n) <> 0
+                 union all select tenant_id, campaign_id, 'answer ' || answer, 0, sum(n) from public.campaign_answers
+                 where (tenant_id, campaign_id) in (select tenant_id, campaign_id from rebuild.campaigns) group by 1, 2, 3),
          new as (select tenant_id, campaign_id, state, code, sum(n) n from rebuild.campaign_counters
-                 where (tenant_id, campaign_id) in (select tenant_id, campaign_id from rebuild.campaigns) group by 1, 2, 3, 4 having sum(n) <> 0)
+                 where (tenant_id, campaign_id) in (select tenant_id, campaign_id from rebuild.campaigns) group by 1, 2, 3, 4 having sum(n) <> 0
+                 union all select tenant_id, campaign_id, 'answer ' || answer, 0, sum(n) from rebuild.campaign_answers
+                 where (tenant_id, campaign_id) in (select tenant_id, campaign_id from rebuild.campaigns) group by 1, 2, 3)
     select (select count(distinct (tenant_id, campaign_id)) from ((table old except table new) union all (table new except table old)) d),
            (select count(distinct (tenant_id, send_id)) from (
                 (select tenant_id, send_id, state from public.sends_attention except select tenant_id, send_id, state from rebuild.sends_attention)
@@ -223,9 +227,11 @@ const DROP_ATTENTION: &str = "
     where n.tenant_id = a.tenant_id and n.account = a.account and reach.partition = n.home_partition and a.since >= reach.at";
 
 /// Campaigns that were made since the rebuild began are in neither list, and stay.
-const SWAP: [&str; 9] = [
+const SWAP: [&str; 11] = [
     "delete from public.campaign_counters c using rebuild.campaigns r where r.tenant_id = c.tenant_id and r.campaign_id = c.campaign_id",
     "insert into public.campaign_counters select c.* from rebuild.campaign_counters c join rebuild.campaigns r using (tenant_id, campaign_id)",
+    "delete from public.campaign_answers c using rebuild.campaigns r where r.tenant_id = c.tenant_id and r.campaign_id = c.campaign_id",
+    "insert into public.campaign_answers select c.* from rebuild.campaign_answers c join rebuild.campaigns r using (tenant_id, campaign_id)",
     "insert into public.sends_attention select * from rebuild.sends_attention
      on conflict (tenant_id, send_id) do update set state = excluded.state, since = excluded.since, detail = excluded.detail",
     "delete from public.quotes",

@@ -18,6 +18,7 @@ pub(super) async fn messages(pool: &Pool, slice: &Slice, part: &[&Delivered<Mess
     let fresh: Vec<&Message> = part.iter().filter(|delivered| delivered.offset >= stored).map(|delivered| &delivered.record).collect();
     let delta = Delta::of(fresh.iter().copied());
     count(&transaction, slice.partition, &delta).await?;
+    answer(&transaction, slice.partition, &delta).await?;
     attend(&transaction, &delta).await?;
     slice.advance(&transaction).await?;
     hit("tally", "before_commit");
@@ -42,6 +43,25 @@ async fn count(transaction: &Transaction, partition: i32, delta: &Delta) -> Resu
              select t, i, $1, s, k, n from unnest($2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::bigint[]) as m (t, i, s, k, n)
              on conflict (tenant_id, campaign_id, partition, state, code) do update set n = c.n + excluded.n",
             &[&partition, &tenants, &campaigns, &states, &codes, &moves],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn answer(transaction: &Transaction, partition: i32, delta: &Delta) -> Result<(), Error> {
+    if delta.answers.is_empty() {
+        return Ok(());
+    }
+    let tenants: Vec<Uuid> = delta.answers.keys().map(|(tenant, ..)| tenant.0).collect();
+    let campaigns: Vec<Uuid> = delta.answers.keys().map(|(_, campaign, _)| campaign.0).collect();
+    let answers: Vec<&str> = delta.answers.keys().map(|(.., answer)| answer.as_str()).collect();
+    let counts: Vec<i64> = delta.answers.values().copied().collect();
+    transaction
+        .execute(
+            "insert into campaign_answers as c (tenant_id, campaign_id, partition, answer, n)
+             select t, i, $1, a, n from unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[]) as m (t, i, a, n)
+             on conflict (tenant_id, campaign_id, partition, answer) do update set n = c.n + excluded.n",
+            &[&partition, &tenants, &campaigns, &answers, &counts],
         )
         .await?;
     Ok(())

@@ -231,6 +231,7 @@ impl Ledger {
             send_id: item.id,
             attempt: send.attempt,
             to: outbound.to.clone(),
+            lane: outbound.lane,
             slot_ms: slot.0,
             not_after_ms: not_after.0,
             body: outbound.body.clone(),

@@ -3,7 +3,7 @@
 use sluice_schemas::record::{SendState, StateMessage};
 use sluice_schemas::time::Millis;
 
-use super::{EARLY, MESSAGE, Reconcile, WAMID, account_key};
+use super::{EARLY, MESSAGE, Reconcile, WAMID, account_key, answer};
 use crate::chain::Context;
 
 /// Meta repeats webhooks for 7 days (contract §1): nothing new comes after what is final.
@@ -33,6 +33,7 @@ impl Reconcile {
                 continue;
             }
             cx.state.delete(MESSAGE, &id);
+            answer::forget(cx, &id, &state);
             if let Some(wamid) = &state.wamid {
                 cx.state.delete(WAMID, &account_key(&state.account, wamid));
             }

@@ -4,6 +4,7 @@
 //! callback data, else by wamid; one that comes before its send is known waits for it. Each step that moves a message is
 //! written once to `messages`, from where it stood to where it stands, so that counters can move one unit per record.
 
+mod answer;
 mod forget;
 mod lattice;
 
@@ -24,6 +25,8 @@ const MESSAGE: u8 = 1;
 const WAMID: u8 = 2;
 /// Table of statuses that wait: account, 0, wamid → `StateEarly`.
 const EARLY: u8 = 3;
+/// Table of the last campaign message to each person: account, 0, recipient → send id and when.
+const LAST: u8 = 4;
 /// Statuses kept for a send that is not known yet; Meta sends at most five kinds, some twice.
 const MAX_EARLY: usize = 16;
 
@@ -82,7 +85,15 @@ impl Reconcile {
         if from.is_none() || lattice::ledger_may_move(state.state, entry.state) {
             state.state = entry.state;
             state.at_ms = entry.at_ms;
-            self.write(cx, entry.tenant, entry.send_id, &state, from, Said { code: entry.code, detail: entry.detail, body: entry.body })?;
+            answer::remember(cx, entry.send_id, &state);
+            self.write(
+                cx,
+                entry.tenant,
+                entry.send_id,
+                &state,
+                from,
+                Said { code: entry.code, detail: entry.detail, body: entry.body, answer: None },
+            )?;
         }
         self.save(cx, entry.send_id, &state)?;
         match &entry.wamid {
@@ -115,11 +126,7 @@ impl Reconcile {
             at_ms: event.at_ms,
         };
         let by_callback = status.callback_data.and_then(|data| self.keys.verify(&event.account, &data)).map(|(id, _)| id);
-        let by_wamid = || {
-            let bytes = cx.state.get(WAMID, &account_key(&event.account, wamid))?;
-            <[u8; 16]>::try_from(bytes.as_slice()).ok().map(SendId::from)
-        };
-        let Some(id) = by_callback.or_else(by_wamid) else { return self.wait(cx, event, wamid, step) };
+        let Some(id) = by_callback.or_else(|| by_wamid(cx, &event.account, wamid)) else { return self.wait(cx, event, wamid, step) };
         let Some(mut state) = self.load(cx, id)? else { return self.wait(cx, event, wamid, step) };
         learn(cx, id, &mut state, wamid);
         self.step(cx, event.tenant, id, &mut state, &step)?;
@@ -153,7 +160,7 @@ impl Reconcile {
         let from = state.state;
         state.state = status.state;
         state.at_ms = status.at_ms;
-        self.write(cx, tenant, id, state, Some(from), Said { code: status.code, detail: status.detail.clone(), body: None })
+        self.write(cx, tenant, id, state, Some(from), Said { code: status.code, detail: status.detail.clone(), body: None, answer: None })
     }
 
     fn write(
@@ -180,6 +187,7 @@ impl Reconcile {
             detail: said.detail,
             recipient: state.recipient.clone(),
             body: said.body,
+            answer: said.answer,
             at_ms: state.at_ms,
             trace: state.trace,
         };
@@ -210,6 +218,7 @@ struct Said {
     code: Option<i32>,
     detail: Option<String>,
     body: Option<String>,
+    answer: Option<String>,
 }
 
 fn first(entry: &LedgerEntry) -> StateMessage {
@@ -224,7 +233,14 @@ fn first(entry: &LedgerEntry) -> StateMessage {
         recipient: entry.to.clone(),
         trace: entry.trace,
         at_ms: entry.at_ms,
+        answered: false,
     }
+}
+
+/// The send that Meta calls so.
+fn by_wamid(cx: &mut Context<'_>, account: &str, wamid: &str) -> Option<SendId> {
+    let bytes = cx.state.get(WAMID, &account_key(account, wamid))?;
+    <[u8; 16]>::try_from(bytes.as_slice()).ok().map(SendId::from)
 }
 
 fn account_key(account: &str, wamid: &str) -> Vec<u8> {
@@ -251,7 +267,11 @@ impl Chain for Reconcile {
             return Ok(());
         }
         let event = self.event.decode(record.value).map_err(bad(TenantId::UNKNOWN))?;
-        if event.kind == "status" { self.status(cx, &event) } else { Ok(()) }
+        match event.kind.as_str() {
+            "status" => self.status(cx, &event),
+            "inbound" => self.answer(cx, &event),
+            _ => Ok(()),
+        }
     }
 
     fn tick(&mut self, cx: &mut Context<'_>) {

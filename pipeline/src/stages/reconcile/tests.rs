@@ -84,6 +84,27 @@ impl Bench {
         self.feed(EVENTS, &bytes);
     }
 
+    fn inbound(&mut self, event: &str, at_ms: i64) {
+        let event = Event {
+            tenant: TenantId::from_bytes([1; 16]),
+            account: "1555010001".into(),
+            channel: "whatsapp".into(),
+            conversation: None,
+            kind: "inbound".into(),
+            dedup_key: String::new(),
+            at_ms,
+            received_ms: at_ms,
+            trace: TraceId::default(),
+            event: event.into(),
+        };
+        let bytes = self.codecs.of::<Event>().encode(&event).expect("encodes");
+        self.feed(EVENTS, &bytes);
+    }
+
+    fn answers(&self) -> Vec<&str> {
+        self.messages.iter().filter_map(|m| m.answer.as_deref()).collect()
+    }
+
     fn path(&self) -> Vec<SendState> {
         self.messages.iter().map(|m| m.to).collect()
     }
@@ -172,4 +193,41 @@ fn a_message_is_followed_for_8_days_after_its_end_or_31_days_and_one_that_may_go
     let mut orphan = Bench::new();
     orphan.status("sent", false);
     assert_eq!((rows_on(&mut orphan, 31), rows_on(&mut orphan, 33)), (1, 0));
+}
+
+/// A bench whose message is at its recipient.
+fn reached() -> Bench {
+    let mut bench = Bench::new();
+    bench.ledger(SendState::Planned, None);
+    bench.ledger(SendState::InFlight, None);
+    bench.ledger(SendState::Accepted, Some("wamid.1"));
+    bench
+}
+
+#[test]
+fn a_recipient_answers_a_campaign_once_whatever_follows() {
+    let mut bench = reached();
+    bench.inbound(r#"{"from":"15550100002","type":"button","text":"Yes","reply_to":"wamid.1"}"#, 10);
+    bench.inbound(r#"{"from":"15550100002","type":"button","text":"No","reply_to":"wamid.1"}"#, 11);
+    bench.inbound(r#"{"from":"15550100002","type":"text","text":"and now?"}"#, 12);
+    assert_eq!(bench.answers(), ["Yes"]);
+    let step = bench.messages.last().expect("a record");
+    assert_eq!((step.from, step.to, step.at_ms), (Some(SendState::Accepted), SendState::Accepted, 1));
+}
+
+#[test]
+fn words_answer_the_last_campaign_for_three_days_and_a_button_whenever() {
+    let late = super::answer::WITHIN_MS + 2;
+    let words = r#"{"from":"15550100002","type":"text","text":"hello"}"#;
+    for (event, at_ms, answers) in [
+        (words, late - 1, &[""][..]),
+        (words, late, &[]),
+        (r#"{"from":"15550100002","type":"button","text":"Yes","reply_to":"wamid.1"}"#, late, &["Yes"]),
+        (r#"{"from":"15550100003","type":"text","text":"hello"}"#, 5, &[]),
+        (r#"{"from":"15550100002","type":"text","text":"hello","reply_to":"wamid.of.somebody"}"#, 5, &[""]),
+    ] {
+        let mut bench = reached();
+        bench.inbound(event, at_ms);
+        assert_eq!(bench.answers(), answers, "{event} at {at_ms}");
+    }
 }

@@ -8,8 +8,11 @@
 //! Tenants that have something to send take turns, one message each, lane by lane: deficit round robin (Shreedhar and Varghese, 1995) with
 //! messages of equal cost, where the quantum is one message and no deficit remains. What is not due costs nothing: a tenant rests until its
 //! earliest moment, in one ordered set for all.
+//!
+//! Claims go to the sender only as fast as it answers them ([`open`]), replies apart: what waits, waits here, where a reply overtakes it.
 
 mod number;
+mod open;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -19,6 +22,7 @@ use sluice_schemas::record::Lane;
 use sluice_schemas::time::Millis;
 
 use number::{Number, slot_due};
+use open::Open;
 use turns::Turns;
 
 /// Slots are given at most this far ahead: longer than a commit takes, shorter than anyone notices.
@@ -88,6 +92,7 @@ pub struct Schedule {
     running: BTreeMap<CampaignId, Pace>,
     tenants: BTreeMap<TenantId, Tenant>,
     turns: Turns,
+    open: Open,
 }
 
 impl Schedule {
@@ -187,10 +192,12 @@ impl Schedule {
     /// A send is on its way again after a restart: its pair is busy.
     pub fn occupy(&mut self, account: &str, to: &str) {
         self.number(account).occupy(to);
+        self.open.claimed();
     }
 
     /// The answer for a pair came: its next message may go.
     pub fn release(&mut self, account: &str, to: &str, now: Millis) {
+        self.open.answered(now);
         if self.numbers.get_mut(account).is_some_and(|number| number.release(to, now)) {
             self.wake(account, &turns::LANES);
         }
@@ -199,14 +206,15 @@ impl Schedule {
     /// Takes the next send that may go by `now`, with its slot.
     pub fn next(&mut self, now: Millis) -> Option<(Item, Millis)> {
         self.turns.begin(now);
-        for lane in turns::LANES {
-            while let Some(tenant) = self.turns.first(lane) {
-                if let Some(found) = self.take(tenant, lane, now) {
-                    self.turns.rotate(lane);
+        for lane in self.lanes() {
+            while let Some(tenant) = self.turns.first(*lane) {
+                if let Some(found) = self.take(tenant, *lane, now) {
+                    self.open.claimed();
+                    self.turns.rotate(*lane);
                     return Some(found);
                 }
-                let due = self.tenant_due(tenant, lane);
-                self.turns.rest(lane, due.map(|due| due.max(now.plus(1))));
+                let due = self.tenant_due(tenant, *lane);
+                self.turns.rest(*lane, due.map(|due| due.max(now.plus(1))));
             }
         }
         None
@@ -214,7 +222,12 @@ impl Schedule {
 
     /// When [`Schedule::next`] could have something.
     pub fn due(&self) -> Option<Millis> {
-        self.turns.due()
+        self.turns.due(self.lanes())
+    }
+
+    /// The lanes that may claim now.
+    fn lanes(&self) -> &'static [Lane] {
+        if self.open.is_full() { &turns::LANES[..1] } else { &turns::LANES }
     }
 
     fn number(&mut self, account: &str) -> &mut Number {

@@ -77,9 +77,9 @@ impl Turns {
         ring.resting.insert((at, tenant));
     }
 
-    /// When somebody could have something; the beginning of time for somebody who is ready.
-    pub(super) fn due(&self) -> Option<Millis> {
+    /// When somebody could have something in one of the first lanes, which are these; the beginning of time for somebody who is ready.
+    pub(super) fn due(&self, lanes: &[Lane]) -> Option<Millis> {
         let due = |ring: &Ring| if ring.ready.is_empty() { ring.resting.first().map(|(at, _)| *at) } else { Some(Millis(0)) };
-        self.0.iter().filter_map(due).min()
+        self.0.iter().take(lanes.len()).filter_map(due).min()
     }
 }
