@@ -25,6 +25,8 @@ const LIGHT: usize = 1;
 /// can get, beside the same alone. A wait is from the moment a reply is handed to the broker until Meta has accepted it.
 pub(super) fn run(kafka: &Options, backlog: i64, seconds: i64) -> anyhow::Result<Measure> {
     let replies = REPLIES * seconds as u32;
+    // A broker that has just started is slow at first.
+    waits(kafka, 0, 2 * REPLIES)?;
     eprintln!("send: {replies} replies alone");
     let (alone, _) = waits(kafka, 0, replies)?;
     eprintln!("send: {replies} replies beside {backlog} campaign messages of another tenant");
