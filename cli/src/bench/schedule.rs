@@ -63,6 +63,7 @@ impl Load {
             tenant,
             order: self.order,
             not_before: self.now,
+            ready: self.now,
             lane: Lane::Bulk,
             account,
             to: self.order.to_string(),
@@ -132,7 +133,7 @@ fn shares() -> Measure {
     for order in 0..20_000 {
         let to = format!("more{order}");
         let (id, lane, account, campaign) = (SendId::default(), Lane::Bulk, number.clone(), Some(CAMPAIGN));
-        load.schedule.add(Item { id, tenant, order: 100_000 + order, not_before: START, lane, account, to, campaign });
+        load.schedule.add(Item { id, tenant, order: 100_000 + order, not_before: START, ready: START, lane, account, to, campaign });
     }
     let mut taken = std::collections::BTreeMap::<TenantId, f64>::new();
     for (item, _) in std::iter::from_fn(|| load.schedule.next(START)).take(TAKEN) {

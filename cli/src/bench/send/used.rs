@@ -59,7 +59,8 @@ pub(super) fn run(kafka: &Options, load: &Load, seconds: i64) -> anyhow::Result<
         let written = writing.map(|writing| writing.join().map_err(|_| anyhow::anyhow!("the customers panicked"))?);
         waited.and(written.unwrap_or(Ok(0.0)))
     })?;
-    let (sent, permitted) = shares(&sim.accepted()?, load.permitted(inbound));
+    let accepted = sim.accepted()?;
+    let (sent, permitted) = shares(&accepted, load.permitted(inbound));
     let refused = sim.get("/_sim/summary")?["refused"].clone();
     line.stop()?;
     Ok(Measure {
@@ -74,7 +75,7 @@ pub(super) fn run(kafka: &Options, load: &Load, seconds: i64) -> anyhow::Result<
         pairs: 1,
         spread: 0.0,
         at: json!({
-            "numbers": load.numbers, "rate": load.rate, "inbound": rounded(inbound), "refused": refused,
+            "numbers": load.numbers, "rate": load.rate, "inbound": rounded(inbound), "refused": refused, "longest_gap_ms": longest_gap(&accepted),
             "limiter": "a bucket as deep as one second, without jitter",
         }),
     })
@@ -90,6 +91,13 @@ fn shares(accepted: &[Accepted], permitted: f64) -> (f64, f64) {
     let sent: i64 = numbers.values().map(|(n, ..)| n - 1).sum();
     let time: i64 = numbers.values().map(|(_, first, last)| last - first).sum();
     (sent as f64, time as f64 / 1_000.0 * permitted)
+}
+
+/// The longest time between two messages of the first number.
+fn longest_gap(accepted: &[Accepted]) -> Option<i64> {
+    let first = sim::number(0);
+    let times: Vec<i64> = accepted.iter().filter(|one| one.from == first).map(|one| one.at_ms).collect();
+    times.windows(2).map(|pair| pair[1] - pair[0]).max()
 }
 
 /// Customers who write to the first number, at the simulated Meta and, as intake would tell it, to the ledger. Says how many did a second.

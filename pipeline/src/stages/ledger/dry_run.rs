@@ -82,6 +82,7 @@ impl<'a> Run<'a> {
                     tenant: TenantId::UNKNOWN,
                     order: self.order,
                     not_before: self.now,
+                    ready: self.now,
                     lane: Lane::Bulk,
                     account: NUMBER.to_owned(),
                     to: self.order.to_string(),

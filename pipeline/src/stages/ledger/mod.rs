@@ -190,7 +190,7 @@ impl Ledger {
         };
         if send.state == SendState::Planned {
             send.due_ms = window::opens(outbound, cx.now).map_or(0, |opening| opening.0);
-            self.schedule.add(item(outbound, &send));
+            self.schedule.add(Item { ready: cx.now, ..item(outbound, &send) });
         }
         self.store(cx, outbound.send_id, &send)?;
         self.enter(cx, outbound, &send, Step { code: None, detail, first: true })
@@ -298,6 +298,7 @@ fn item(outbound: &Outbound, send: &StateSend) -> Item {
         tenant: outbound.tenant,
         order: send.order,
         not_before: Millis(send.due_ms),
+        ready: Millis(send.due_ms),
         lane: outbound.lane,
         account: outbound.account.clone(),
         to: outbound.to.clone(),

@@ -42,6 +42,8 @@ pub struct Item {
     pub order: i64,
     /// Not before this time.
     pub not_before: Millis,
+    /// Since when it could have gone, as far as is known: no slot from before is given to it.
+    pub ready: Millis,
     /// Lane.
     pub lane: Lane,
     /// Number.

@@ -13,6 +13,9 @@ pub(super) const PAIR_INTERVAL_MS: i64 = 6_000;
 /// … with up to 45 borrowed against the future; who has borrowed them all waits until everything is paid back (contract §8).
 const PAIR_BURST: i64 = 45;
 
+/// What a late look at the schedule gives at once, at most: a commit takes so long on a busy machine. At 80/s that is 16 messages.
+const CATCH_UP_MS: i64 = 200;
+
 /// Claims of a number without an answer are at most what it sends in this time: while no sender reads them, what becomes
 /// unknown stays little.
 pub(super) const OPEN_MS: i64 = 3_000;
@@ -182,7 +185,7 @@ impl Number {
             Lane::Bulk if self.next_bulk_us <= edge => self.pick_bulk(running, now, edge)?,
             Lane::Bulk => return None,
         };
-        let floor = now.0 * 1000;
+        let floor = self.floor(&item, now).0 * 1000;
         let mut slot = self.next_us.max(floor).max(plan.next_us);
         if lane == Lane::Bulk {
             slot = slot.max(self.next_bulk_us).max(plan.next_bulk_us);
@@ -200,7 +203,16 @@ impl Number {
             plan.next_us = slot + plan.interval_us;
         }
         self.open += 1;
-        Some((item, Millis(slot.div_euclid(1000) + i64::from(slot % 1000 != 0))))
+        Some((item, Millis(slot.div_euclid(1000) + i64::from(slot % 1000 != 0)).max(now)))
+    }
+
+    /// The earliest slot of an item that is taken now. A slot that passed while the item was ready and we were not is still given, within
+    /// [`CATCH_UP_MS`]: it was permitted, and each one lost would be lost for good. Nothing is saved up while nothing waits or may go.
+    fn floor(&self, item: &Item, now: Millis) -> Millis {
+        if self.next_us == 0 {
+            return now;
+        }
+        item.ready.max(item.not_before).max(self.held_until).max(self.gate).max(now.plus(-CATCH_UP_MS)).min(now)
     }
 
     /// When [`Number::take`] could have something of this lane.

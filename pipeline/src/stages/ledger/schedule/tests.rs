@@ -11,6 +11,7 @@ fn item(order: i64, lane: Lane, to: &str) -> Item {
         tenant: TENANT,
         order,
         not_before: Millis(0),
+        ready: Millis(0),
         lane,
         account: "1".into(),
         to: to.into(),
@@ -210,6 +211,34 @@ fn a_plan_bounds_all_numbers_of_a_tenant_together_and_leaves_a_fifth_to_replies(
     schedule.add(Item { account: "3".into(), ..item(999, Lane::Reply, "a person") });
     let (reply, slot) = schedule.next(now).expect("a decision");
     assert!(reply.lane == Lane::Reply && slot.since(now) <= HORIZON_MS + 100, "{}", slot.since(now));
+}
+
+#[test]
+fn a_late_look_loses_no_slot_and_an_idle_number_saves_none_up() {
+    let mut schedule = Schedule::default();
+    schedule.rate("1", 80);
+    schedule.run(CampaignId::from_bytes([1; 16]), 0);
+    (0..6_000).for_each(|n| schedule.add(item(n, Lane::Bulk, &n.to_string())));
+    let look = |schedule: &mut Schedule, now: Millis| {
+        let mut n = 0;
+        while let Some((item, slot)) = schedule.next(now) {
+            assert!(slot >= now);
+            schedule.release(&item.account, &item.to, now);
+            n += 1;
+        }
+        n
+    };
+    // Each look 290 ms after the one before: beyond the slots that were given ahead.
+    let sent: usize = (0..207).map(|n| look(&mut schedule, Millis(1_000_000 + n * 290))).sum();
+    assert!((64 * 60 - 20..=64 * 60 + 30).contains(&sent), "{sent}");
+
+    let mut schedule = Schedule::default();
+    schedule.rate("1", 80);
+    schedule.add(item(1, Lane::Reply, "a"));
+    assert_eq!(look(&mut schedule, Millis(1_000)), 1);
+    (2..50).for_each(|n| schedule.add(Item { ready: Millis(60_000), ..item(n, Lane::Reply, &n.to_string()) }));
+    // From 0 to 200 ms ahead, an interval apart.
+    assert_eq!(look(&mut schedule, Millis(60_000)), 17);
 }
 
 #[test]
