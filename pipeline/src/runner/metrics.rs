@@ -39,7 +39,8 @@ pub struct Metrics {
     pub outputs: IntCounter,
     /// Bytes of their keys and values.
     pub output_bytes: IntCounter,
-    pub(super) commit_seconds: Histogram,
+    /// Time of a commit.
+    pub commit_seconds: Histogram,
     /// Records of each committed transaction.
     pub batch_records: Histogram,
     pub(super) event_age_seconds: Gauge,

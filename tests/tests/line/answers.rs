@@ -1,11 +1,19 @@
 //! Who answers a campaign is counted, by the button pressed.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::json;
+use sluice_local::System;
 use sluice_local::system::seed::PHONE_NUMBER_ID;
 
 use super::harness::{accepted, audience, calm, campaign, control, eventually, funnel, write};
+
+/// A recipient presses a button of the message that was sent.
+pub fn press(system: &System, from: &str, button: &str) {
+    let sent = accepted(system).into_iter().find(|entry| entry["to"] == from).expect("a message to this person");
+    let context = json!({"from": "15550109001", "id": sent["wamid"]});
+    let message = json!({"type": "button", "button": {"text": button, "payload": button}, "context": context});
+    let message = json!({"phone_number_id": PHONE_NUMBER_ID, "from": from, "name": "Ana", "message": message});
+    system.meta_post("/_sim/inbound", &message).expect("the simulated Meta takes it");
+}
 
 #[test]
 fn the_report_counts_each_recipient_who_answers_once_and_by_the_button_pressed() {
@@ -13,15 +21,7 @@ fn the_report_counts_each_recipient_who_answers_once_and_by_the_button_pressed()
     let id = campaign(system, "answered", &audience(prefix, 6), 0)["id"].as_str().expect("an id").to_owned();
     control(system, "start", &id);
     eventually(system, "the end of the campaign", || (funnel(system, &id, 6)["state"] == "completed").then_some(()));
-    let to = |entry: &Value| entry["to"].as_str().unwrap_or_default().to_owned();
-    let wamids: BTreeMap<String, Value> = accepted(system).iter().map(|entry| (to(entry), entry["wamid"].clone())).collect();
-    let press = |n: usize, button: &str| {
-        let from = format!("{prefix}{n:04}");
-        let context = json!({"from": "15550109001", "id": wamids[&from]});
-        let message = json!({"type": "button", "button": {"text": button, "payload": button}, "context": context});
-        let message = json!({"phone_number_id": PHONE_NUMBER_ID, "from": from, "name": "Ana", "message": message});
-        system.meta_post("/_sim/inbound", &message).expect("the simulated Meta takes it");
-    };
+    let press = |n: usize, button: &str| press(system, &format!("{prefix}{n:04}"), button);
     (0..3).for_each(|n| press(n, "Yes, please"));
     press(3, "No");
     press(0, "No");

@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(shown(&campaign("running", None), &funnel)["accepted_by_meta"], 2);
         funnel.pending = 3;
         let line = text(&campaign("paused", Some("wrong price")), &funnel);
-        assert_eq!(line, "Spring  paused (wrong price)  10 is not 3 pending + 3 planned + 1 failed + 2 read");
+        assert_eq!(line, "Spring  paused (wrong price)  10 is not 3 pending + 3 planned + 1 failed + 2 read, 2 answered");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sluice_connectors::kafka::Options;
+use sluice_pipeline::runner::Metrics;
 use sluice_schemas::codec::Codecs;
 use sluice_schemas::record::Lane;
 
@@ -29,6 +30,8 @@ pub(super) fn run(kafka: &Options, backlog: i64, seconds: i64) -> anyhow::Result
     waits(kafka, 0, 2 * REPLIES)?;
     eprintln!("send: {replies} replies alone");
     let (alone, _) = waits(kafka, 0, replies)?;
+    let commits = Metrics::of("ledger").commit_seconds;
+    let commit = commits.get_sample_sum() * 1_000.0 / commits.get_sample_count().max(1) as f64;
     eprintln!("send: {replies} replies beside {backlog} campaign messages of another tenant");
     let (beside, sent) = waits(kafka, backlog, replies)?;
     let p99 = |waits: &[f64]| quantile(waits, 0.99);
@@ -46,7 +49,7 @@ pub(super) fn run(kafka: &Options, backlog: i64, seconds: i64) -> anyhow::Result
         spread: 0.0,
         at: json!({
             "replies": replies, "median": rounded(quantile(&beside, 0.5)), "median_alone": rounded(quantile(&alone, 0.5)),
-            "campaign_messages_sent_meanwhile": sent,
+            "campaign_messages_sent_meanwhile": sent, "commit_alone": rounded(commit),
         }),
     })
 }

@@ -2,6 +2,7 @@
 
 mod attention;
 mod campaign;
+mod compare;
 mod contacts;
 mod driver;
 mod letters;
