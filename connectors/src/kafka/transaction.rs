@@ -207,6 +207,8 @@ impl Producer {
             .set("transaction.timeout.ms", TIMEOUT.as_millis().to_string())
             .set("message.timeout.ms", TIMEOUT.as_millis().to_string())
             .set("linger.ms", "5")
+            // The broker settles a transaction after it has answered, and tells the next one to come again as long.
+            .set("retry.backoff.ms", "20")
             .set("compression.type", "lz4")
             .set("queue.buffering.max.kbytes", "131072")
             .set("queue.buffering.max.messages", "500000");
@@ -257,6 +259,7 @@ impl Producer {
         if fails("transaction", "before_commit") {
             return Err(Error::Client("told to fail before the commit".into()));
         }
+        self.acknowledged()?;
         let group = consumer.group_metadata().ok_or_else(|| Error::Client("the consumer has no group metadata".into()))?;
         self.retry(|| self.0.send_offsets_to_transaction(offsets, &group, SLICE))?;
         hit("transaction", "offsets_added");
@@ -266,6 +269,18 @@ impl Producer {
         }
         let failed = self.0.context().0.lock().ok().and_then(|inner| inner.failed.clone());
         failed.map_or(Ok(()), |e| Err(e.into()))
+    }
+
+    /// Serves delivery reports until there is none left to come. The commit would wait for them as well, and look every 100 ms.
+    fn acknowledged(&self) -> Result<(), Error> {
+        let begun = Instant::now();
+        while self.0.in_flight_count() > 0 && begun.elapsed() < TIMEOUT {
+            self.0.poll(Duration::from_millis(1));
+            if self.is_stale() {
+                return Err(Error::Stale);
+            }
+        }
+        Ok(())
     }
 
     /// Calls again what can be resumed, until the broker itself would have given the transaction up. A partition that the client has lost
